@@ -1,0 +1,143 @@
+//! Answers: JSON, and RFC 9457 problems with a stable code and never a value that the caller sent.
+
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use lambda_http::{Body, Request, RequestExt, Response};
+use serde::Serialize;
+use serde_json::{Map, Value, json};
+
+/// The most that a webhook or a CRM may send, in bytes.
+pub const MOST_WEBHOOK: usize = 1024 * 1024;
+/// The most that a browser may send, in bytes.
+pub const MOST_BEACON: usize = 64 * 1024;
+
+/// A problem, from one table: the code decides the status and the title.
+#[derive(Clone, Debug)]
+pub struct Problem {
+    status: StatusCode,
+    code: &'static str,
+    title: &'static str,
+    detail: String,
+    more: Map<String, Value>,
+    retry_after: Option<u64>,
+}
+
+impl Problem {
+    pub fn new(status: StatusCode, code: &'static str, title: &'static str, detail: impl Into<String>) -> Self {
+        Self { status, code, title, detail: detail.into(), more: Map::new(), retry_after: None }
+    }
+
+    pub fn not_authenticated() -> Self {
+        Self::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Not authenticated", "No such seller, or the credential is missing or wrong.")
+    }
+
+    pub fn origin_not_allowed() -> Self {
+        Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", "Origin not allowed", "No such seller, or the page's origin is not one of its origins.")
+    }
+
+    pub fn not_found() -> Self {
+        Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", "There is nothing under this address.")
+    }
+
+    pub fn not_json() -> Self {
+        Self::new(StatusCode::BAD_REQUEST, "not_json", "Not JSON", "The body is not JSON of the form that this route takes.")
+    }
+
+    pub fn body_too_large(most: usize) -> Self {
+        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", format!("This route takes {most} bytes at most."))
+    }
+
+    pub fn encoded() -> Self {
+        let detail = "Compressed bodies are not taken: send the body as it is.";
+        Self::new(StatusCode::UNSUPPORTED_MEDIA_TYPE, "encoding_not_supported", "Encoding not supported", detail)
+    }
+
+    /// The store did not answer: the caller should come again.
+    pub fn try_later() -> Self {
+        let detail = "Nothing was lost that was acknowledged. Send the same request again.";
+        Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_later", "Try later", detail).retry_after(2)
+    }
+
+    #[must_use]
+    pub fn retry_after(mut self, seconds: u64) -> Self {
+        self.retry_after = Some(seconds.max(1));
+        self
+    }
+
+    #[must_use]
+    pub fn with(mut self, name: &str, value: impl Into<Value>) -> Self {
+        self.more.insert(name.to_owned(), value.into());
+        self
+    }
+
+    pub fn code(&self) -> &'static str {
+        self.code
+    }
+
+    pub fn response(self) -> Response<Body> {
+        let mut body = json!({
+            "type": format!("urn:frontdesk:problem:{}", self.code),
+            "title": self.title,
+            "status": self.status.as_u16(),
+            "detail": self.detail,
+            "code": self.code,
+        });
+        if let Value::Object(fields) = &mut body {
+            fields.extend(self.more);
+        }
+        let mut response = with_body(self.status, "application/problem+json", body.to_string());
+        if let Some(seconds) = self.retry_after {
+            response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
+        }
+        response
+    }
+}
+
+/// A JSON answer that nobody keeps.
+pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
+    let text = serde_json::to_string(body).expect("our answers are made of text, numbers and lists");
+    with_body(status, "application/json", text)
+}
+
+fn with_body(status: StatusCode, media_type: &'static str, text: String) -> Response<Body> {
+    let mut response = Response::new(Body::Text(text));
+    *response.status_mut() = status;
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static(media_type));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("no-store"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    response
+}
+
+/// No content.
+pub fn empty(status: StatusCode) -> Response<Body> {
+    let mut response = Response::new(Body::Empty);
+    *response.status_mut() = status;
+    response
+}
+
+/// The body's bytes, once they are known to be few enough and plain.
+pub fn body(request: &Request, most: usize) -> Result<&[u8], Problem> {
+    let bytes: &[u8] = request.body();
+    if bytes.len() > most {
+        return Err(Problem::body_too_large(most));
+    }
+    let encoding = request.headers().get(header::CONTENT_ENCODING);
+    if encoding.is_some_and(|encoding| !encoding.as_bytes().eq_ignore_ascii_case(b"identity")) {
+        return Err(Problem::encoded());
+    }
+    Ok(bytes)
+}
+
+/// A path parameter; absent is empty, which is no seller and no secret.
+pub fn parameter(request: &Request, name: &str) -> String {
+    request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default().to_owned()
+}
+
+/// `Prefer: wait=10`, in seconds.
+pub fn prefer_wait(headers: &HeaderMap) -> Option<u64> {
+    let values = headers.get_all("prefer").iter().filter_map(|value| value.to_str().ok());
+    values.flat_map(|value| value.split([',', ';'])).find_map(|preference| {
+        let (name, value) = preference.split_once('=')?;
+        name.trim().eq_ignore_ascii_case("wait").then(|| value.trim().trim_matches('"').parse().ok())?
+    })
+}

@@ -1,0 +1,145 @@
+//! The environment, read once and as an argument; every problem is named at once, never a value.
+
+use crate::store::Connection;
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use std::cell::RefCell;
+
+/// The variables that every function shares.
+pub const SELLERS_FILE: &str = "SELLERS_FILE";
+pub const SELLERS_SECRET_ARN: &str = "SELLERS_SECRET_ARN";
+pub const LOG_LEVEL: &str = "LOG_LEVEL";
+
+#[derive(Debug, PartialEq, Eq, thiserror::Error)]
+#[error("cannot start: {}", .0.join(", "))]
+pub struct Unconfigured(Vec<String>);
+
+/// `get` is [`variable`] in `main`, and a closure over a map in tests.
+pub struct Env<'a> {
+    get: &'a dyn Fn(&str) -> Option<String>,
+    problems: RefCell<Vec<String>>,
+}
+
+impl<'a> Env<'a> {
+    pub fn new(get: &'a dyn Fn(&str) -> Option<String>) -> Self {
+        Self { get, problems: RefCell::default() }
+    }
+
+    /// Set and not empty.
+    pub fn maybe(&self, name: &str) -> Option<String> {
+        (self.get)(name).filter(|value| !value.is_empty())
+    }
+
+    /// A variable that must be set; it is noted as a problem when it is not.
+    pub fn var(&self, name: &str) -> String {
+        self.maybe(name).unwrap_or_else(|| {
+            self.problem(format!("{name} is not set"));
+            String::new()
+        })
+    }
+
+    pub fn problem(&self, problem: String) {
+        self.problems.borrow_mut().push(problem);
+    }
+
+    /// What was read, if all of it could be.
+    pub fn checked<T>(self, config: T) -> Result<T, Unconfigured> {
+        let problems = self.problems.into_inner();
+        if problems.is_empty() { Ok(config) } else { Err(Unconfigured(problems)) }
+    }
+}
+
+/// The process's own environment.
+#[expect(clippy::disallowed_methods, reason = "this is the one door to the environment")]
+pub fn variable(name: &str) -> Option<String> {
+    std::env::var(name).ok()
+}
+
+/// Where the sellers document is.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum SellersAt {
+    File(String),
+    Secret(String),
+}
+
+/// What every function needs besides its tables.
+#[derive(Clone, Debug)]
+pub struct Basics {
+    pub sellers: SellersAt,
+    pub log_level: tracing::Level,
+    pub aws: Aws,
+}
+
+/// The AWS SDK's own variables, as Lambda sets them.
+#[derive(Clone, Debug)]
+pub struct Aws {
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: crate::model::sensitive::Sensitive<String>,
+    pub session_token: Option<crate::model::sensitive::Sensitive<String>>,
+    pub dynamodb_endpoint: Option<String>,
+    pub secrets_endpoint: Option<String>,
+}
+
+impl Basics {
+    pub fn read(env: &Env<'_>) -> Self {
+        let sellers = match (env.maybe(SELLERS_FILE), env.maybe(SELLERS_SECRET_ARN)) {
+            (Some(path), _) => SellersAt::File(path),
+            (None, Some(arn)) => SellersAt::Secret(arn),
+            (None, None) => {
+                env.problem(format!("neither {SELLERS_SECRET_ARN} nor {SELLERS_FILE} is set"));
+                SellersAt::File(String::new())
+            }
+        };
+        let log_level = env.maybe(LOG_LEVEL).map_or(Ok(tracing::Level::INFO), |level| level.parse()).unwrap_or_else(|_| {
+            env.problem(format!("{LOG_LEVEL} is none of error, warn, info, debug, trace"));
+            tracing::Level::INFO
+        });
+        Self { sellers, log_level, aws: Aws::read(env) }
+    }
+}
+
+impl Aws {
+    fn read(env: &Env<'_>) -> Self {
+        use crate::model::sensitive::Sensitive;
+        Self {
+            region: env.var("AWS_REGION"),
+            access_key_id: env.var("AWS_ACCESS_KEY_ID"),
+            secret_access_key: Sensitive::new(env.var("AWS_SECRET_ACCESS_KEY")),
+            session_token: env.maybe("AWS_SESSION_TOKEN").map(Sensitive::new),
+            dynamodb_endpoint: env.maybe("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.maybe("AWS_ENDPOINT_URL")),
+            secrets_endpoint: env.maybe("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| env.maybe("AWS_ENDPOINT_URL")),
+        }
+    }
+
+    /// The way to DynamoDB.
+    pub fn connection(&self, http: SharedHttpClient) -> Connection {
+        Connection {
+            region: self.region.clone(),
+            access_key_id: self.access_key_id.clone(),
+            secret_access_key: self.secret_access_key.expose().clone(),
+            session_token: self.session_token.as_ref().map(|token| token.expose().clone()),
+            endpoint: self.dynamodb_endpoint.clone(),
+            http,
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn every_problem_is_named_at_once_and_no_value() {
+        let get = |name: &str| (name == LOG_LEVEL).then(|| "loud".to_owned());
+        let env = Env::new(&get);
+        let basics = Basics::read(&env);
+        let table = env.var("EVENTS_TABLE");
+        let error = env.checked((basics, table)).unwrap_err().to_string();
+        assert_eq!(
+            error,
+            "cannot start: neither SELLERS_SECRET_ARN nor SELLERS_FILE is set, \
+             LOG_LEVEL is none of error, warn, info, debug, trace, AWS_REGION is not set, \
+             AWS_ACCESS_KEY_ID is not set, AWS_SECRET_ACCESS_KEY is not set, EVENTS_TABLE is not set"
+        );
+    }
+}

@@ -1,0 +1,11 @@
+//! What touches the process: the environment, the clock, the network, the answers, and what is told of a run.
+
+pub mod answer;
+pub mod clock;
+pub mod env;
+pub mod http;
+pub mod origin;
+pub mod proof;
+pub mod secrets;
+pub mod sellers;
+pub mod telemetry;

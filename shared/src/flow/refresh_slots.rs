@@ -1,0 +1,114 @@
+//! Refreshes one seller's diary, when it is due and nobody else is at it.
+
+use super::{Clock, Random};
+use crate::{
+    model::{
+        backoff::Backoff,
+        diary::{Refresh, Slot, Snapshot},
+        ids::SellerId,
+        seller::Seller,
+    },
+    popin::{self, Client, Transport, dates, wire::Availability},
+    store::{self, Slots, slots::Turn},
+};
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Refreshed {
+    /// So many slots; so many that Popin offered could not be told as an instant.
+    Done { slots: usize, dropped: usize },
+    /// Not due, or somebody else's turn.
+    NotDue,
+    /// The last good snapshot stays. A stable word for why.
+    Failed { code: &'static str },
+}
+
+pub async fn refresh_slots(slots: &Slots, transport: &dyn Transport, clock: &dyn Clock, random: &Random, seller: (&SellerId, &Seller)) -> Result<Refreshed, store::Error> {
+    let (id, seller) = seller;
+    let started = clock.now();
+    let owner = random.id(started);
+    // The turn must outlast the call, or a second one would leave while the first is under way.
+    let until = started + seller.popin.timeout + SignedDuration::from_secs(15);
+    let Turn::Ours { failures } = slots.take_turn(id, &owner, started, until).await? else {
+        return Ok(Refreshed::NotDue);
+    };
+    let fetched = Client::new(&seller.popin, transport).slots().await;
+    let now = clock.now();
+    let result = match fetched {
+        Ok(availability) => snapshot(&availability, started).ok_or(("unknown_timezone", None)),
+        Err(failure) => Err((failure.code(), failure.retry_after(now))),
+    };
+    match result {
+        Ok((snapshot, dropped)) => {
+            slots.save_snapshot(id, &snapshot).await?;
+            let next_due = Some(started + seller.slots.refresh);
+            slots.end_turn(id, &owner, &Refresh { next_due, failures: 0, last_error: None }).await?;
+            Ok(Refreshed::Done { slots: snapshot.slots.len(), dropped })
+        }
+        Err((code, asked)) => {
+            let failures = failures + 1;
+            let wait = Backoff::refresh(seller.slots.refresh).wait(failures, random.chance(), asked);
+            let refresh = Refresh { next_due: Some(now + wait), failures, last_error: Some(code.to_owned()) };
+            slots.end_turn(id, &owner, &refresh).await?;
+            Ok(Refreshed::Failed { code })
+        }
+    }
+}
+
+/// Popin's days as instants, sorted and unique, with the number of those that are none: in a gap of the clock, of a
+/// weekday that contradicts its date, or not readable. `None` when the zone is unknown: no instant may be guessed.
+fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snapshot, usize)> {
+    let zone = dates::zone(&availability.timezone)?;
+    let mut slots = Vec::new();
+    let mut dropped = 0;
+    for (date, times) in &availability.days {
+        for time in times {
+            let vendor_time = format!("{date} {time}");
+            match dates::slot(&vendor_time).and_then(|wall| dates::instant(wall, &zone)) {
+                Some(start) => slots.push(Slot { start, vendor_time }),
+                None => dropped += 1,
+            }
+        }
+    }
+    slots.sort();
+    slots.dedup_by_key(|slot| slot.start);
+    let snapshot =
+        Snapshot { fetched_at, timezone: availability.timezone.clone(), slot_minutes: availability.slot_minutes, slots };
+    Some((snapshot, dropped))
+}
+
+/// Whether a failure asks for a person: our credentials are not accepted, or the zone is unknown.
+pub fn needs_person(code: &str) -> bool {
+    code == popin::Failure::Credentials.code() || code == "unknown_timezone"
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn offered(timezone: &str, days: &[(&str, &[&str])]) -> Availability {
+        let days = days.iter().map(|(date, times)| ((*date).into(), times.iter().map(|&time| time.into()).collect()));
+        Availability { days: days.collect(), slot_minutes: 15, timezone: timezone.into() }
+    }
+
+    #[test]
+    fn slots_come_out_sorted_by_instant_and_unique_with_the_vendors_spelling() {
+        let given = offered("Asia/Kolkata", &[("Thu, 25 Sep 2025", &["10:00 AM"]), ("Wed, 24 Sep 2025", &["01:00 PM", "11:00 AM", "01:00 PM"])]);
+        let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
+        let times: Vec<_> = snapshot.slots.iter().map(|slot| slot.vendor_time.as_str()).collect();
+        assert_eq!(times, ["Wed, 24 Sep 2025 11:00 AM", "Wed, 24 Sep 2025 01:00 PM", "Thu, 25 Sep 2025 10:00 AM"]);
+        assert_eq!((snapshot.slots[0].start.to_string().as_str(), dropped), ("2025-09-24T05:30:00Z", 0));
+    }
+
+    #[test]
+    fn what_is_no_instant_is_dropped_and_counted() {
+        let given = offered("Europe/Berlin", &[("Sun, 29 Mar 2026", &["02:30 AM", "03:30 AM"]), ("Mon, 29 Mar 2026", &["10:00 AM"]), ("soon", &["x"])]);
+        let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((snapshot.slots.len(), dropped), (1, 3));
+    }
+
+    #[test]
+    fn an_unknown_zone_fails_the_refresh() {
+        assert!(snapshot(&offered("Mars/Olympus", &[]), Timestamp::UNIX_EPOCH).is_none());
+    }
+}

@@ -1,0 +1,103 @@
+//! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
+
+use super::{
+    Desk,
+    advance_booking::{Advanced, advance_booking, work},
+};
+use crate::{
+    model::{
+        booking::{Booking, Lease},
+        hash,
+        ids::BookingId,
+        lead::{CallRequest, Lead},
+        state::State,
+    },
+    store::{self, bookings::Created, bookings::Idempotency, keys},
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// A trigger, proven and read.
+#[derive(Clone, Debug)]
+pub struct Trigger {
+    /// `bookings`, or the CRM's connector.
+    pub connector: &'static str,
+    /// The caller's key, or the best that the CRM's event has.
+    pub key: String,
+    /// Of what was asked for, in one spelling.
+    pub fingerprint: String,
+    pub lead: Lead,
+    pub call: CallRequest,
+}
+
+#[derive(Debug, thiserror::Error)]
+pub enum RequestError {
+    #[error("the key was used for another request")]
+    KeyReused,
+    #[error("the first request with this key is still running")]
+    StillRunning,
+    #[error(transparent)]
+    Store(#[from] store::Error),
+}
+
+#[derive(Debug)]
+pub struct Requested {
+    pub booking: Booking,
+    /// False when the key had made this booking before.
+    pub new: bool,
+}
+
+/// Durable when it returns. For a caller that waits, the booking is worked on until it rests or the wait is over.
+pub async fn request_booking(desk: &Desk<'_>, trigger: Trigger, wait: Option<SignedDuration>) -> Result<Requested, RequestError> {
+    let now = desk.clock.now();
+    let deadline = wait.map(|wait| now + wait);
+    let owner = desk.random.id(now);
+    // A caller that waits holds the lease from the start, so that the stream's worker does not get in between.
+    let lease = wait.map(|_| Lease { owner: owner.clone(), until: now + desk.seller.booking.lease });
+    let key_hash = hash::short(&[trigger.connector, &trigger.key]);
+    let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint.clone() };
+    let booking = booking(desk, trigger, lease, now);
+    match desk.bookings.create(&booking, &idempotency, &owner).await? {
+        Created::New => match deadline {
+            Some(deadline) => Ok(Requested { booking: work(desk, booking, &owner, Some(deadline)).await?, new: true }),
+            None => Ok(Requested { booking, new: true }),
+        },
+        Created::Existing { same_request: false, .. } => Err(RequestError::KeyReused),
+        Created::Existing { booking: id, .. } => existing(desk, &id, deadline).await,
+    }
+}
+
+fn booking(desk: &Desk<'_>, trigger: Trigger, lease: Option<Lease>, now: Timestamp) -> Booking {
+    let person = keys::person_hash(desk.seller.person_key.expose(), trigger.lead.mobile.e164().expose());
+    Booking {
+        id: BookingId::parse(desk.random.id(now)).expect("a UUID is a booking id"),
+        seller: desk.id.clone(),
+        lead: trigger.lead,
+        call: trigger.call,
+        connector: trigger.connector.to_owned(),
+        person,
+        created_at: now,
+        state: State::Requested,
+        version: 1,
+        due_at: Some(lease.as_ref().map_or(now, |lease| lease.until)),
+        lease,
+        attempts: 0,
+        failures: 0,
+        failing_since: None,
+        refused_slots: Vec::new(),
+        witnessed_at: None,
+        history: vec![(now, State::Requested.as_str().to_owned())],
+    }
+}
+
+async fn existing(desk: &Desk<'_>, id: &BookingId, deadline: Option<Timestamp>) -> Result<Requested, RequestError> {
+    let missing = || store::Error::Corrupt { table: desk.bookings.table.clone(), field: "booking" };
+    if deadline.is_some() {
+        match advance_booking(desk, id, deadline).await? {
+            Advanced::Booking(booking) => return Ok(Requested { booking: *booking, new: false }),
+            Advanced::Held => return Err(RequestError::StillRunning),
+            Advanced::Missing => return Err(missing().into()),
+        }
+    }
+    let booking = desk.bookings.get(desk.id, id).await?.ok_or_else(missing)?;
+    Ok(Requested { booking, new: false })
+}

@@ -1,0 +1,9 @@
+//! Frontdesk: takes widget events, keeps the diary of free slots, and books calls; the layers are told in DESIGN order, bottom-up.
+
+pub mod crm;
+pub mod edge;
+pub mod flow;
+pub mod model;
+pub mod popin;
+pub mod store;
+pub mod vendors;

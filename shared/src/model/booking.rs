@@ -1,0 +1,131 @@
+//! One booking: the saga's state, its clocks, and what to do next.
+
+use super::{
+    ids::{BookingId, SellerId},
+    lead::{CallRequest, Lead},
+    seller::BookingRules,
+    state::{HumanReason, IllegalStep, Outcome, State},
+};
+use jiff::{SignedDuration, Timestamp};
+
+/// How long a booking at rest is kept.
+pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
+
+/// Who works on a booking, and until when nobody else may.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Lease {
+    /// Unique for every run of a worker.
+    pub owner: String,
+    pub until: Timestamp,
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub struct Booking {
+    pub id: BookingId,
+    pub seller: SellerId,
+    pub lead: Lead,
+    pub call: CallRequest,
+    /// The route that asked for it: `bookings`, or a CRM's connector.
+    pub connector: String,
+    /// A keyed hash of the number: how Popin's webhook finds the booking.
+    pub person: String,
+    pub created_at: Timestamp,
+    pub state: State,
+    /// Rises with every write; a write against another version is refused.
+    pub version: u64,
+    pub lease: Option<Lease>,
+    /// When the sweep must look at it; `None` once it is at rest.
+    pub due_at: Option<Timestamp>,
+    /// Schedule calls that may have had an effect.
+    pub attempts: u32,
+    /// Failures in a row in which nothing was done, and since when.
+    pub failures: u32,
+    pub failing_since: Option<Timestamp>,
+    /// Slots that Popin refused to this booking.
+    pub refused_slots: Vec<Timestamp>,
+    /// When Popin's webhook told of the call.
+    pub witnessed_at: Option<Timestamp>,
+    pub history: Vec<(Timestamp, String)>,
+}
+
+/// What a worker does next.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Step {
+    Capture,
+    Pick,
+    Ask,
+    /// A call was under way when the last worker died: its outcome is unknown.
+    Doubt,
+    /// Nothing before this instant.
+    Wait(Timestamp),
+    EndWindow,
+    /// The held slot has passed while we waited.
+    LetGo,
+    GiveUp(HumanReason),
+    Rest,
+}
+
+impl Booking {
+    pub fn next_step(&self, rules: &BookingRules, now: Timestamp) -> Step {
+        let gives_up = self.failing_since.is_some_and(|since| now.duration_since(since) >= rules.give_up);
+        match &self.state {
+            State::Requested | State::Captured { .. } | State::SlotHeld { .. } if gives_up => {
+                Step::GiveUp(HumanReason::PopinUnavailable)
+            }
+            State::Captured { .. } | State::SlotHeld { .. } if self.attempts >= rules.max_attempts => {
+                Step::GiveUp(HumanReason::MaxAttempts)
+            }
+            State::Requested => Step::Capture,
+            State::Captured { .. } => Step::Pick,
+            State::SlotHeld { held, .. } if held.slot.start <= now => Step::LetGo,
+            State::SlotHeld { .. } => Step::Ask,
+            State::Scheduling { .. } => Step::Doubt,
+            State::InDoubt { until, .. } if *until <= now => Step::EndWindow,
+            State::InDoubt { until, .. } => Step::Wait(*until),
+            State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } | State::NeedsHuman { .. } => Step::Rest,
+        }
+    }
+
+    /// The booking after `outcome`. Counters and history follow the state; lease and due time are the worker's business.
+    pub fn after(&self, outcome: Outcome, now: Timestamp) -> Result<Self, IllegalStep> {
+        let mut next = self.clone();
+        match &outcome {
+            Outcome::Asking => next.attempts += 1,
+            Outcome::NotDone => next.attempts = next.attempts.saturating_sub(1),
+            Outcome::SlotRefused => next.refused_slots.extend(self.state.held().map(|held| held.slot.start)),
+            Outcome::Witnessed => next.witnessed_at = next.witnessed_at.or(Some(now)),
+            Outcome::Resolved(_) => next.attempts = 0,
+            Outcome::CapturedAs(_)
+            | Outcome::LeadRefused(_)
+            | Outcome::SlotPicked(_)
+            | Outcome::NothingFree
+            | Outcome::SlotGone(_)
+            | Outcome::Confirmed
+            | Outcome::Disagreed
+            | Outcome::Unanswered { .. }
+            | Outcome::WindowOver(_)
+            | Outcome::GaveUp(_) => {}
+        }
+        if !matches!(outcome, Outcome::NotDone | Outcome::Asking | Outcome::SlotPicked(_)) {
+            next.failures = 0;
+            next.failing_since = None;
+        }
+        next.state = self.state.clone().after(outcome)?;
+        next.note(now);
+        Ok(next)
+    }
+
+    /// One more failure in which nothing was done.
+    pub fn failed(&mut self, now: Timestamp) {
+        self.failures += 1;
+        self.failing_since.get_or_insert(now);
+    }
+
+    /// A line of history for every change of state.
+    fn note(&mut self, now: Timestamp) {
+        let state = self.state.as_str();
+        if self.history.last().is_none_or(|(_, last)| last != state) {
+            self.history.push((now, state.to_owned()));
+        }
+    }
+}

@@ -1,0 +1,91 @@
+//! The diary: what Popin offers, how old that is, and what our own bookings hold of it.
+
+use super::ids::BookingId;
+use jiff::{SignedDuration, Timestamp};
+use std::collections::BTreeMap;
+
+/// A moment that can be booked. `vendor_time` is Popin's own spelling, date and time joined by one blank: it is sent
+/// back as it is and never re-formatted (vendors.md, trap 7).
+#[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub struct Slot {
+    pub start: Timestamp,
+    pub vendor_time: String,
+}
+
+/// One good answer of Popin's.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Snapshot {
+    pub fetched_at: Timestamp,
+    /// IANA, the seller's.
+    pub timezone: String,
+    pub slot_minutes: u32,
+    /// By instant, each once.
+    pub slots: Vec<Slot>,
+}
+
+/// How the refreshing goes.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Refresh {
+    pub next_due: Option<Timestamp>,
+    pub failures: u32,
+    pub last_error: Option<String>,
+}
+
+/// One of our bookings holds one place in a slot.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Claim {
+    pub start: Timestamp,
+    pub place: u32,
+    pub booking: BookingId,
+}
+
+/// All that one read of a seller's partition tells.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Diary {
+    pub snapshot: Option<Snapshot>,
+    pub refresh: Refresh,
+    pub claims: Vec<Claim>,
+    /// Slots that Popin refused after offering them, and when: they stay hidden until a newer snapshot offers them again.
+    pub phantoms: Vec<(Timestamp, Timestamp)>,
+}
+
+/// What a seller lays down about slots.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct SlotRules {
+    pub refresh: SignedDuration,
+    pub stale_after: SignedDuration,
+    pub unusable_after: SignedDuration,
+    /// How long before its start a slot closes.
+    pub lead: SignedDuration,
+    /// How many of our bookings one slot takes.
+    pub capacity: u32,
+}
+
+impl Diary {
+    /// The snapshot, unless it is too old to be shown.
+    pub fn usable(&self, rules: &SlotRules, now: Timestamp) -> Option<&Snapshot> {
+        self.snapshot.as_ref().filter(|snapshot| now.duration_since(snapshot.fetched_at) <= rules.unusable_after)
+    }
+
+    /// The free slots in order of time: offered, far enough ahead, not held to capacity by our own bookings, no phantom.
+    pub fn free<'d>(&'d self, snapshot: &'d Snapshot, rules: &SlotRules, now: Timestamp) -> Vec<&'d Slot> {
+        let mut held: BTreeMap<Timestamp, u32> = BTreeMap::new();
+        for claim in &self.claims {
+            *held.entry(claim.start).or_default() += 1;
+        }
+        let opens = now + rules.lead;
+        let phantom = |start| self.phantoms.iter().any(|&(slot, at)| slot == start && at >= snapshot.fetched_at);
+        snapshot
+            .slots
+            .iter()
+            .filter(|slot| slot.start > now && slot.start >= opens)
+            .filter(|slot| held.get(&slot.start).copied().unwrap_or(0) < rules.capacity && !phantom(slot.start))
+            .collect()
+    }
+
+    /// The lowest place in a slot that none of our bookings holds.
+    pub fn place(&self, start: Timestamp, capacity: u32) -> Option<u32> {
+        let taken = |place| self.claims.iter().any(|claim| claim.start == start && claim.place == place);
+        (0..capacity).find(|&place| !taken(place))
+    }
+}

@@ -1,0 +1,43 @@
+//! SHA-256 in the spellings that we use.
+
+use hmac::{Hmac, KeyInit, Mac};
+use sha2::{Digest, Sha256};
+use std::fmt::Write;
+
+/// The whole hash as 64 lower-case hex digits.
+pub fn hex(bytes: &[u8]) -> String {
+    digits(&Sha256::digest(bytes))
+}
+
+/// The first 128 bits as 32 hex digits, of the parts in order; no part can flow into its neighbour.
+pub fn short(parts: &[&str]) -> String {
+    let mut hash = Sha256::new();
+    for part in parts {
+        hash.update((part.len() as u64).to_be_bytes());
+        hash.update(part.as_bytes());
+    }
+    digits(&hash.finalize()[..16])
+}
+
+/// HMAC-SHA-256, the first 128 bits as 32 hex digits.
+pub fn keyed(key: &str, value: &str) -> String {
+    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length");
+    mac.update(value.as_bytes());
+    digits(&mac.finalize().into_bytes()[..16])
+}
+
+fn digits(bytes: &[u8]) -> String {
+    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
+        write!(text, "{byte:02x}").expect("a String takes every write");
+        text
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn parts_do_not_flow_into_each_other() {
+        assert_ne!(super::short(&["ab", "c"]), super::short(&["a", "bc"]));
+        assert_eq!(super::hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
+    }
+}

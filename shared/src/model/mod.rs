@@ -1,0 +1,17 @@
+//! The words of the front desk: what every other layer speaks. No I/O, no clock, no vendor.
+
+pub mod backoff;
+pub mod booking;
+pub mod canonical;
+pub mod diary;
+pub mod event;
+pub mod hash;
+pub mod ids;
+pub mod instant;
+pub mod kind;
+pub mod lead;
+pub mod phone;
+pub mod seller;
+pub mod sensitive;
+pub mod state;
+pub mod trust;

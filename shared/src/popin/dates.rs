@@ -1,0 +1,82 @@
+//! Popin's date face: one appointment in four spellings (vendors.md, traps 7 to 11).
+
+use jiff::{Timestamp, civil::DateTime, fmt::strtime::BrokenDownTime, tz::TimeZone};
+
+/// `Thu, 25 Sep 2025 03:15 PM`, as slots are offered and asked for. A weekday that contradicts its date is refused.
+pub fn slot(vendor_time: &str) -> Option<DateTime> {
+    DateTime::strptime("%a, %d %b %Y %I:%M %p", vendor_time).ok()
+}
+
+/// `27-Feb-2026` or `27-2-2026` with `09:30 PM`, as the webhook tells of it. No zone travels with it.
+pub fn appointment(date: &str, time: &str) -> Option<DateTime> {
+    let text = format!("{} {}", date.trim(), time.trim());
+    ["%d-%b-%Y %I:%M %p", "%d-%m-%Y %I:%M %p", "%d-%b-%Y %H:%M", "%d-%m-%Y %H:%M"]
+        .iter()
+        .find_map(|format| DateTime::strptime(format, &text).ok())
+}
+
+/// Whether `Fri, Sep 19 | 07:30 PM`, the schedule call's reply without a year, is the slot asked for. `None` when the
+/// reply cannot be read.
+pub fn reply_agrees(reply: &str, asked: DateTime) -> Option<bool> {
+    let read = BrokenDownTime::parse("%a, %b %d | %I:%M %p", reply.trim()).ok()?;
+    let time = read.to_time().ok()?;
+    Some(read.month()? == asked.month() && read.day()? == asked.day() && time == asked.time())
+}
+
+/// Wall clock to instant: a time in a gap is none, one that exists twice is the earlier.
+pub fn instant(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
+    let ambiguous = zone.to_ambiguous_timestamp(wall);
+    if matches!(ambiguous.offset(), jiff::tz::AmbiguousOffset::Gap { .. }) {
+        return None;
+    }
+    ambiguous.earlier().ok()
+}
+
+/// A zone by its IANA name, from the bundled database.
+pub fn zone(name: &str) -> Option<TimeZone> {
+    jiff::tz::db().get(name).ok()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use jiff::civil::date;
+
+    #[test]
+    fn trap_9_twelve_is_midnight_in_the_morning_and_noon_after_it() {
+        assert_eq!(slot("Thu, 25 Sep 2025 12:00 AM"), Some(date(2025, 9, 25).at(0, 0, 0, 0)));
+        assert_eq!(slot("Thu, 25 Sep 2025 12:30 PM"), Some(date(2025, 9, 25).at(12, 30, 0, 0)));
+    }
+
+    #[test]
+    fn trap_8_a_weekday_that_contradicts_its_date_is_refused() {
+        assert_eq!(slot("Fri, 25 Sep 2025 03:15 PM"), None);
+        assert_eq!(slot("Thu, 31 Sep 2025 03:15 PM"), None);
+    }
+
+    #[test]
+    fn trap_7_the_webhook_spells_the_date_in_two_ways() {
+        let evening = Some(date(2026, 2, 27).at(21, 30, 0, 0));
+        assert_eq!(appointment("27-Feb-2026", "09:30 PM"), evening);
+        assert_eq!(appointment("27-2-2026", "09:30 PM"), evening);
+        assert_eq!(appointment("soon", "09:30 PM"), None);
+    }
+
+    #[test]
+    fn trap_11_the_reply_is_compared_without_its_year() {
+        let asked = slot("Fri, 19 Sep 2025 07:30 PM").unwrap();
+        assert_eq!(reply_agrees("Fri, Sep 19 | 07:30 PM", asked), Some(true));
+        assert_eq!(reply_agrees("Fri, Sep 19 | 08:30 PM", asked), Some(false));
+        assert_eq!(reply_agrees("Sat, Sep 20 | 07:30 PM", asked), Some(false));
+        assert_eq!(reply_agrees("?", asked), None);
+    }
+
+    #[test]
+    fn trap_10_a_clock_change_drops_a_gap_and_takes_the_earlier_of_two() {
+        let berlin = zone("Europe/Berlin").unwrap();
+        assert_eq!(instant(date(2026, 3, 29).at(2, 30, 0, 0), &berlin), None);
+        let twice = instant(date(2026, 10, 25).at(2, 30, 0, 0), &berlin).unwrap();
+        assert_eq!(twice.to_string(), "2026-10-25T00:30:00Z");
+        assert!(zone("Mars/Olympus").is_none());
+    }
+}

@@ -1,0 +1,294 @@
+//! The bookings table: the saga's records, their leases, and the idempotency keys.
+
+use super::{
+    CONFLICTS, Cancelled, Error, Slots, cancelled,
+    item::{Item, Reader, keyed, n, s},
+    keys, record,
+};
+use crate::model::{
+    booking::{Booking, Lease},
+    diary::Claim,
+    ids::{BookingId, SellerId},
+    instant,
+    state::Held,
+};
+use aws_sdk_dynamodb::{
+    Client,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
+    types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+};
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Clone, Debug)]
+pub struct Bookings {
+    pub client: Client,
+    pub table: String,
+    /// Claims change together with the booking that they are for.
+    pub slots: Slots,
+}
+
+/// What a caller's key stands for.
+#[derive(Clone, Debug)]
+pub struct Idempotency {
+    /// Of the connector and the caller's key.
+    pub key_hash: String,
+    /// Of what was asked for.
+    pub fingerprint: String,
+}
+
+/// How long a key is remembered: the longest that any CRM goes on retrying, and then some.
+pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Created {
+    New,
+    /// The key was used before.
+    Existing { booking: BookingId, same_request: bool },
+}
+
+#[derive(Clone, Debug, PartialEq)]
+pub enum Taken {
+    Won(Box<Booking>),
+    /// Somebody else is at it, or it is not due yet.
+    Held,
+    AtRest,
+    Missing,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Saved {
+    Done,
+    /// Another booking has the place in the slot.
+    ClaimTaken,
+    /// Somebody wrote meanwhile: read again.
+    Conflict,
+}
+
+impl Bookings {
+    /// The booking and its key, both or neither.
+    pub async fn create(&self, booking: &Booking, idempotency: &Idempotency, writer: &str) -> Result<Created, Error> {
+        let now = booking.created_at;
+        let mut key = keyed(keys::idempotency(&booking.seller, &idempotency.key_hash));
+        key.insert("booking".into(), s(booking.id.as_str()));
+        key.insert("fingerprint".into(), s(&idempotency.fingerprint));
+        key.insert("expires_at".into(), n((now + KEY_KEPT).as_second()));
+        let put = |item: Item| {
+            Put::builder()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
+                .expression_attribute_values(":now", n(now.as_second()))
+                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+                .build()
+                .expect("table and item are set")
+        };
+        let parts = [put(key), put(record::write(booking, writer))].map(|put| TransactWriteItem::builder().put(put).build());
+        let Err(error) = self.transact(parts.to_vec()).await else { return Ok(Created::New) };
+        let Some(old) = old_item(&error) else { return Err(Error::of(&self.table, &error)) };
+        let read = Reader { table: &self.table, item: &old };
+        let existing = BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?;
+        // The reply to our own first try was lost, and the SDK's second found our own key.
+        if existing == booking.id {
+            return Ok(Created::New);
+        }
+        let same_request = read.text("fingerprint")? == idempotency.fingerprint;
+        Ok(Created::Existing { booking: existing, same_request })
+    }
+
+    pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
+        let reply = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::booking(seller, id))))
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        reply.item.map(|item| record::read(&self.table, &item)).transpose()
+    }
+
+    /// The right to work on a booking that is not at rest, until the lease ends.
+    pub async fn take_lease(&self, seller: &SellerId, id: &BookingId, lease: &Lease, now: Timestamp) -> Result<Taken, Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::booking(seller, id))))
+            .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
+            // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
+            .condition_expression(
+                "attribute_exists(due) \
+                 AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :me)",
+            )
+            .expression_attribute_values(":me", s(&lease.owner))
+            .expression_attribute_values(":until", n(lease.until.as_millisecond()))
+            .expression_attribute_values(":due", s(instant::millis(lease.until)))
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew)
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .send()
+            .await;
+        match sent {
+            Ok(reply) => {
+                let item = reply.attributes.unwrap_or_default();
+                Ok(Taken::Won(Box::new(record::read(&self.table, &item)?)))
+            }
+            Err(SdkError::ServiceError(service)) if service.err().is_conditional_check_failed_exception() => {
+                let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) =
+                    service.into_err()
+                else {
+                    return Ok(Taken::Held);
+                };
+                Ok(match failed.item {
+                    None => Taken::Missing,
+                    Some(item) if item.contains_key("due") => Taken::Held,
+                    Some(_) => Taken::AtRest,
+                })
+            }
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// Writes `next` over `before`, if nobody wrote meanwhile; what the change does to the claim happens in the same
+    /// step. `next` must carry the version after `before`'s.
+    pub async fn save(&self, before: &Booking, next: &Booking, writer: &str, now: Timestamp) -> Result<Saved, Error> {
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(record::write(next, writer)))
+            .condition_expression("version = :before")
+            .expression_attribute_values(":before", n(before.version))
+            .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
+            .build()
+            .expect("table and item are set");
+        let claims = self.claims(before, next, now);
+        if claims.is_empty() {
+            return self.put(put, next, writer).await;
+        }
+        let mut parts = vec![TransactWriteItem::builder().put(put).build()];
+        parts.extend(claims);
+        let Err(error) = self.transact(parts).await else { return Ok(Saved::Done) };
+        match cancelled(&error) {
+            Some(Cancelled::Condition(0)) => {
+                Ok(if old_item(&error).is_some_and(|old| ours(&old, next, writer)) { Saved::Done } else { Saved::Conflict })
+            }
+            Some(Cancelled::Condition(_)) => Ok(Saved::ClaimTaken),
+            Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    async fn put(&self, put: Put, next: &Booking, writer: &str) -> Result<Saved, Error> {
+        let sent = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
+            .set_item(Some(put.item))
+            .set_condition_expression(put.condition_expression)
+            .set_expression_attribute_values(put.expression_attribute_values)
+            .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(Saved::Done),
+            Err(SdkError::ServiceError(service)) if service.err().is_conditional_check_failed_exception() => {
+                let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
+                    service.into_err()
+                else {
+                    return Ok(Saved::Conflict);
+                };
+                let ours = failed.item.is_some_and(|old| ours(&old, next, writer));
+                Ok(if ours { Saved::Done } else { Saved::Conflict })
+            }
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// A state that stands on a slot has its claim; one that does not has none.
+    fn claims(&self, before: &Booking, next: &Booking, now: Timestamp) -> Vec<TransactWriteItem> {
+        let claim = |held: &Held| Claim { start: held.slot.start, place: held.place, booking: next.id.clone() };
+        match (before.state.held(), next.state.held()) {
+            (None, None) => Vec::new(),
+            (Some(had), Some(has)) if had == has => Vec::new(),
+            (None, Some(has)) => vec![self.slots.claim(&next.seller, &claim(has), now)],
+            (Some(had), None) => vec![self.slots.release(&next.seller, &claim(had))],
+            (Some(had), Some(has)) => {
+                vec![self.slots.claim(&next.seller, &claim(has), now), self.slots.release(&next.seller, &claim(had))]
+            }
+        }
+    }
+
+    /// What the sweep must look at, the longest overdue first.
+    pub async fn due(&self, shard: u8, now: Timestamp, most: i32) -> Result<Vec<(SellerId, BookingId)>, Error> {
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::DUE_INDEX)
+            .key_condition_expression("due = :due AND due_at <= :now")
+            .expression_attribute_values(":due", s(keys::due(shard)))
+            .expression_attribute_values(":now", s(instant::millis(now)))
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        self.ids(reply.items())
+    }
+
+    /// A person's bookings, the newest first.
+    pub async fn by_person(&self, seller: &SellerId, person: &str) -> Result<Vec<(SellerId, BookingId)>, Error> {
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::PERSON_INDEX)
+            .key_condition_expression("person = :person")
+            .expression_attribute_values(":person", s(keys::person(seller, person)))
+            .scan_index_forward(false)
+            .limit(25)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        self.ids(reply.items())
+    }
+
+    fn ids(&self, items: &[Item]) -> Result<Vec<(SellerId, BookingId)>, Error> {
+        items
+            .iter()
+            .map(|item| {
+                let read = Reader { table: &self.table, item };
+                keys::parse_booking(read.text("pk")?).ok_or_else(|| read.corrupt("pk"))
+            })
+            .collect()
+    }
+
+    async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<(), SdkError<TransactWriteItemsError>> {
+        let mut conflicts = 0;
+        loop {
+            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
+            let Err(error) = sent else { return Ok(()) };
+            if !matches!(cancelled(&error), Some(Cancelled::Conflict)) || conflicts == CONFLICTS {
+                return Err(error);
+            }
+            conflicts += 1;
+        }
+    }
+
+    /// One cheap signed call, so that the first request finds the connection open.
+    pub async fn warm(&self) {
+        let key = keys::Key { pk: "-".into(), sk: "warm".into() };
+        drop(self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await);
+    }
+}
+
+/// The reply to our own write was lost, and a retry found it done.
+fn ours(old: &Item, next: &Booking, writer: &str) -> bool {
+    old.get("version") == Some(&n(next.version)) && old.get("writer") == Some(&s(writer))
+}
+
+/// The item that stood in the way of a cancelled transaction's first failed condition.
+fn old_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error.as_service_error()? else { return None };
+    canceled.cancellation_reasons().iter().find(|reason| reason.code() == Some("ConditionalCheckFailed"))?.item.clone()
+}

@@ -1,0 +1,163 @@
+//! The events table: storing and telling duplicates apart is one conditional write.
+
+use super::{
+    CONFLICTS, Cancelled, Error, cancelled,
+    item::{Item, keyed, n, s},
+    keys,
+};
+use crate::model::{event::Event, event::KEPT, instant};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{ConditionCheck, Put, TransactWriteItem},
+};
+
+#[derive(Clone, Debug)]
+pub struct Events {
+    pub client: Client,
+    pub table: String,
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Stored {
+    New,
+    Duplicate,
+}
+
+const NEW: &str = "attribute_not_exists(pk) OR expires_at < :now";
+
+impl Events {
+    /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction.
+    pub async fn put(&self, event: &Event) -> Result<Stored, Error> {
+        let standing = event.standing();
+        let (item, rest) = items(event);
+        let now = n(event.received_at.as_second());
+        if standing.earlier.is_none() && rest.is_empty() {
+            let sent = self
+                .client
+                .put_item()
+                .table_name(&self.table)
+                .set_item(Some(item))
+                .condition_expression(NEW)
+                .expression_attribute_values(":now", now)
+                .send()
+                .await;
+            return match sent {
+                Ok(_) => Ok(Stored::New),
+                Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                    Ok(Stored::Duplicate)
+                }
+                Err(error) => Err(Error::of(&self.table, &error)),
+            };
+        }
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression(NEW)
+            .expression_attribute_values(":now", now)
+            .build()
+            .expect("table and item are set");
+        let mut parts = vec![TransactWriteItem::builder().put(put).build()];
+        if let Some((earlier, since)) = standing.earlier {
+            let check = ConditionCheck::builder()
+                .table_name(&self.table)
+                .set_key(Some(keyed(keys::event(&event.seller, &event.draft.subject, &earlier))))
+                .condition_expression("attribute_not_exists(pk) OR received_at <= :since")
+                .expression_attribute_values(":since", s(instant::millis(since)))
+                .build()
+                .expect("table, key and condition are set");
+            parts.push(TransactWriteItem::builder().condition_check(check).build());
+        }
+        for item in rest {
+            let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
+            parts.push(TransactWriteItem::builder().put(put).build());
+        }
+        self.transact(parts).await
+    }
+
+    async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Stored, Error> {
+        let mut conflicts = 0;
+        loop {
+            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
+            let Err(error) = sent else { return Ok(Stored::New) };
+            match cancelled(&error) {
+                Some(Cancelled::Condition(_)) => return Ok(Stored::Duplicate),
+                Some(Cancelled::Conflict) if conflicts < CONFLICTS => conflicts += 1,
+                Some(Cancelled::Conflict) | None => return Err(Error::of(&self.table, &error)),
+            }
+        }
+    }
+
+    /// One cheap signed call, so that the first event finds the connection open.
+    pub async fn warm(&self) {
+        let key = keys::Key { pk: "-".into(), sk: "warm".into() };
+        drop(self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await);
+    }
+}
+
+/// As much of a payload as one item takes; the rest stands beside it under `{event id}~2` and on.
+const CHUNK: usize = 350_000;
+
+/// The item of README's example: readable without the code, and under 1 KB for what the vendors send. A payload over
+/// what one item takes (400 KB) goes on in further items, written in the same transaction.
+fn items(event: &Event) -> (Item, Vec<Item>) {
+    let draft = &event.draft;
+    let key = keys::event(&event.seller, &draft.subject, &event.standing().id);
+    let mut chunks = chunks(draft.data.get()).into_iter();
+    let first = chunks.next().unwrap_or_default();
+    let expires_at = (event.received_at + KEPT).as_second();
+    let rest: Vec<Item> = chunks
+        .enumerate()
+        .map(|(at, chunk)| {
+            let mut item = keyed(keys::Key { pk: key.pk.clone(), sk: format!("{}~{}", key.sk, at + 2) });
+            item.insert("data".into(), s(chunk));
+            item.insert("expires_at".into(), n(expires_at));
+            item
+        })
+        .collect();
+    let mut item = keyed(key);
+    let time = draft.time.unwrap_or(event.received_at);
+    let mut set = |name: &str, value| drop(item.insert(name.to_owned(), value));
+    set("vendor", s(draft.vendor.as_str()));
+    set("name", s(&draft.name));
+    set("kind", s(draft.kind.as_str()));
+    set("trust", s(event.trust.as_str()));
+    set("time", s(instant::millis(time)));
+    set("received_at", s(instant::millis(event.received_at)));
+    set("data", s(first));
+    set("expires_at", n(expires_at));
+    if !rest.is_empty() {
+        set("parts", n(rest.len() + 1));
+    }
+    if let Some(page) = &event.page {
+        set("page", s(page));
+    }
+    if let Some(reason) = draft.reason {
+        set("reason", s(reason.as_str()));
+    }
+    (item, rest)
+}
+
+fn chunks(text: &str) -> Vec<&str> {
+    let mut chunks = Vec::new();
+    let mut rest = text;
+    while rest.len() > CHUNK {
+        let cut = (0..=CHUNK).rev().find(|&at| rest.is_char_boundary(at)).unwrap_or(CHUNK);
+        let (chunk, after) = rest.split_at(cut);
+        chunks.push(chunk);
+        rest = after;
+    }
+    chunks.push(rest);
+    chunks
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_large_payload_is_cut_between_characters_and_is_whole_when_joined() {
+        let text = "é".repeat(500_000);
+        let chunks = super::chunks(&text);
+        assert!(chunks.len() == 3 && chunks.iter().all(|chunk| chunk.len() <= super::CHUNK));
+        assert_eq!(chunks.concat(), text);
+        assert_eq!(super::chunks("{}"), ["{}"]);
+    }
+}

@@ -1,0 +1,115 @@
+//! Every key is spelled here; the test asserts the strings of README's table.
+
+use crate::model::{
+    hash,
+    ids::{BookingId, EventId, SellerId, Subject},
+    instant,
+};
+use jiff::Timestamp;
+
+/// The index that the sweep reads, and the one that finds a person's bookings.
+pub const DUE_INDEX: &str = "due";
+pub const PERSON_INDEX: &str = "person";
+
+/// The sweep's partitions: a constant would be one hot key.
+pub const DUE_SHARDS: u8 = 4;
+
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Key {
+    pub pk: String,
+    pub sk: String,
+}
+
+impl Key {
+    fn new(pk: impl Into<String>, sk: impl Into<String>) -> Self {
+        Self { pk: pk.into(), sk: sk.into() }
+    }
+}
+
+pub fn event(seller: &SellerId, subject: &Subject, id: &EventId) -> Key {
+    Key::new(format!("{seller}#{subject}"), id.as_str())
+}
+
+pub const SNAPSHOT: &str = "snapshot";
+pub const REFRESH: &str = "refresh";
+pub const CLAIM: &str = "claim#";
+pub const PHANTOM: &str = "phantom#";
+
+pub fn snapshot(seller: &SellerId) -> Key {
+    Key::new(seller.as_str(), SNAPSHOT)
+}
+
+pub fn refresh(seller: &SellerId) -> Key {
+    Key::new(seller.as_str(), REFRESH)
+}
+
+pub fn claim(seller: &SellerId, start: Timestamp, place: u32) -> Key {
+    Key::new(seller.as_str(), format!("{CLAIM}{}#{place}", instant::seconds(start)))
+}
+
+/// A slot that Popin refused after offering it.
+pub fn phantom(seller: &SellerId, start: Timestamp) -> Key {
+    Key::new(seller.as_str(), format!("{PHANTOM}{}", instant::seconds(start)))
+}
+
+pub const BOOKING: &str = "booking";
+
+pub fn booking(seller: &SellerId, id: &BookingId) -> Key {
+    Key::new(format!("{seller}#{id}"), BOOKING)
+}
+
+/// A booking's ids back from its key, as a stream record or an index tells it.
+pub fn parse_booking(pk: &str) -> Option<(SellerId, BookingId)> {
+    let (seller, id) = pk.split_once('#')?;
+    Some((SellerId::parse(seller).ok()?, BookingId::parse(id).ok()?))
+}
+
+/// A seller back from an event's key.
+pub fn parse_event_seller(pk: &str) -> Option<SellerId> {
+    SellerId::parse(pk.split_once('#')?.0).ok()
+}
+
+pub fn idempotency(seller: &SellerId, key_hash: &str) -> Key {
+    Key::new(format!("{seller}#idem#{key_hash}"), "idempotency")
+}
+
+pub fn due(shard: u8) -> String {
+    format!("due#{shard}")
+}
+
+pub fn due_of(id: &BookingId) -> String {
+    let sum = id.as_str().bytes().fold(0u8, u8::wrapping_add);
+    due(sum % DUE_SHARDS)
+}
+
+pub fn person(seller: &SellerId, person: &str) -> String {
+    format!("{seller}#{person}")
+}
+
+/// The keyed hash of a number (or an e-mail) that indices carry in its place.
+pub fn person_hash(key: &str, value: &str) -> String {
+    hash::keyed(key, value)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn keys_are_spelled_as_the_readme_has_them() {
+        let acme = SellerId::parse("acme").unwrap();
+        let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
+        let id = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();
+        let text = |key: Key| format!("{} | {}", key.pk, key.sk);
+        assert_eq!(text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())), "acme#uid-1 | page-x");
+        assert_eq!(text(snapshot(&acme)), "acme | snapshot");
+        assert_eq!(text(refresh(&acme)), "acme | refresh");
+        assert_eq!(text(claim(&acme, at, 0)), "acme | claim#2026-11-23T05:00:00Z#0");
+        assert_eq!(text(phantom(&acme, at)), "acme | phantom#2026-11-23T05:00:00Z");
+        assert_eq!(text(booking(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | booking");
+        assert_eq!(text(idempotency(&acme, "ab12")), "acme#idem#ab12 | idempotency");
+        assert_eq!(due_of(&id), "due#1");
+        assert_eq!(person(&acme, "ab12"), "acme#ab12");
+        assert_eq!(parse_booking("acme#019a0000-0000-7000-8000-000000000001"), Some((acme, id)));
+    }
+}

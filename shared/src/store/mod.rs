@@ -1,0 +1,99 @@
+//! DynamoDB behind outcomes: a lost conditional write is an answer, not an error.
+
+pub mod bookings;
+pub mod events;
+mod item;
+pub mod keys;
+mod record;
+pub mod slots;
+
+pub use bookings::Bookings;
+pub use events::Events;
+pub use slots::Slots;
+
+use aws_sdk_dynamodb::{
+    Client,
+    config::{BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
+    error::{ProvideErrorMetadata, SdkError},
+};
+use std::time::Duration;
+
+/// Where DynamoDB is and who asks.
+pub struct Connection {
+    pub region: String,
+    pub access_key_id: String,
+    pub secret_access_key: String,
+    pub session_token: Option<String>,
+    pub endpoint: Option<String>,
+    pub http: SharedHttpClient,
+}
+
+impl Connection {
+    pub fn client(self) -> Client {
+        let credentials =
+            Credentials::new(self.access_key_id, self.secret_access_key, self.session_token, None, "environment");
+        let timeouts = TimeoutConfig::builder()
+            .operation_attempt_timeout(Duration::from_secs(3))
+            .operation_timeout(Duration::from_secs(9))
+            .build();
+        let mut config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(self.region))
+            .credentials_provider(credentials)
+            .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)))
+            .timeout_config(timeouts)
+            .http_client(self.http);
+        config.set_endpoint_url(self.endpoint);
+        Client::from_conf(config.build())
+    }
+}
+
+/// What a caller can only try again later. The SDK's own text is left out: it repeats whole items.
+#[derive(Debug, thiserror::Error)]
+pub enum Error {
+    #[error("the table {table} did not answer ({code})")]
+    Unavailable { table: String, code: String },
+    #[error("an item of {table} cannot be read: {field}")]
+    Corrupt { table: String, field: &'static str },
+}
+
+impl Error {
+    fn of<E: ProvideErrorMetadata, R>(table: &str, error: &SdkError<E, R>) -> Self {
+        let code = match error {
+            SdkError::ServiceError(service) => service.err().code().unwrap_or("service error"),
+            SdkError::ConstructionFailure(_) => "not built",
+            SdkError::TimeoutError(_) => "timed out",
+            SdkError::DispatchFailure(_) => "not reached",
+            SdkError::ResponseError(_) => "unreadable",
+            _ => "failed",
+        };
+        Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
+    }
+}
+
+/// How a transaction was cancelled, part by part.
+enum Cancelled {
+    /// The first part, in order, whose condition failed.
+    Condition(usize),
+    /// Another transaction was at the same items: try again.
+    Conflict,
+}
+
+/// Reads the reasons of a cancelled transaction; `None` for every other error.
+fn cancelled<R>(error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>) -> Option<Cancelled> {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException as Canceled;
+    let SdkError::ServiceError(service) = error else { return None };
+    if service.err().code() == Some("TransactionConflictException") {
+        return Some(Cancelled::Conflict);
+    }
+    let Canceled(canceled) = service.err() else { return None };
+    let at = |code: &str| canceled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code));
+    match (at("ConditionalCheckFailed"), at("TransactionConflict")) {
+        (Some(part), _) => Some(Cancelled::Condition(part)),
+        (None, Some(_)) => Some(Cancelled::Conflict),
+        (None, None) => None,
+    }
+}
+
+/// How often a transaction that met another one is sent again at once.
+const CONFLICTS: u32 = 8;

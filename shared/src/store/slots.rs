@@ -1,0 +1,255 @@
+//! The slots table: the diary, the state of its refreshing, and the claims of our own bookings.
+
+use super::{
+    Error,
+    item::{Item, Reader, keyed, n, s},
+    keys,
+};
+use crate::model::{
+    diary::{Claim, Diary, Refresh, Slot, Snapshot},
+    ids::{BookingId, SellerId},
+    instant,
+};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{Delete, Put, TransactWriteItem},
+};
+use jiff::{SignedDuration, Timestamp};
+
+#[derive(Clone, Debug)]
+pub struct Slots {
+    pub client: Client,
+    pub table: String,
+}
+
+/// Who may refresh now.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Turn {
+    /// We, with this many failures in a row behind us.
+    Ours { failures: u32 },
+    /// Nobody: it is not due, or somebody else is at it.
+    NotOurs,
+}
+
+/// A claim outlives its slot by this much, so that a late look still finds it.
+const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+impl Slots {
+    /// Snapshot, refresh state and claims in one query. `Consistent` sees every write before it, at twice the price.
+    pub async fn read(&self, seller: &SellerId, now: Timestamp, read: Read) -> Result<Diary, Error> {
+        let mut diary = Diary::default();
+        let mut from = None;
+        loop {
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
+                .key_condition_expression("pk = :pk")
+                .expression_attribute_values(":pk", s(seller.as_str()))
+                .consistent_read(read == Read::Consistent)
+                .set_exclusive_start_key(from)
+                .send()
+                .await
+                .map_err(|error| Error::of(&self.table, &error))?;
+            for item in page.items() {
+                self.add(&mut diary, item, now)?;
+            }
+            from = page.last_evaluated_key;
+            if from.is_none() {
+                return Ok(diary);
+            }
+        }
+    }
+
+    fn add(&self, diary: &mut Diary, item: &Item, now: Timestamp) -> Result<(), Error> {
+        let read = Reader { table: &self.table, item };
+        let sk = read.text("sk")?;
+        let live = read.maybe_number::<i64>("expires_at").is_none_or(|at| at > now.as_second());
+        if sk == keys::SNAPSHOT {
+            diary.snapshot = Some(snapshot(&read)?);
+        } else if sk == keys::REFRESH {
+            diary.refresh = refresh(&read);
+        } else if let Some(rest) = sk.strip_prefix(keys::CLAIM).filter(|_| live) {
+            let (start, place) = rest.rsplit_once('#').ok_or_else(|| read.corrupt("sk"))?;
+            diary.claims.push(Claim {
+                start: start.parse().map_err(|_| read.corrupt("sk"))?,
+                place: place.parse().map_err(|_| read.corrupt("sk"))?,
+                booking: BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?,
+            });
+        } else if let Some(start) = sk.strip_prefix(keys::PHANTOM).filter(|_| live) {
+            diary.phantoms.push((start.parse().map_err(|_| read.corrupt("sk"))?, read.time("at")?));
+        }
+        Ok(())
+    }
+
+    /// Single flight: of any number of ticks at once, one gets the turn, and only when the refresh is due.
+    pub async fn take_turn(&self, seller: &SellerId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Turn, Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::refresh(seller))))
+            .update_expression("SET lease_owner = :me, lease_until = :until")
+            // The SDK retries by itself, so a turn must know its own first attempt: hence the owner.
+            .condition_expression(
+                "(attribute_not_exists(next_due) OR next_due <= :now) \
+                 AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :me)",
+            )
+            .expression_attribute_values(":me", s(owner))
+            .expression_attribute_values(":until", n(until.as_millisecond()))
+            .expression_attribute_values(":now", n(now.as_millisecond()))
+            .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
+            .send()
+            .await;
+        match sent {
+            Ok(reply) => {
+                let item = reply.attributes.unwrap_or_default();
+                let failures = Reader { table: &self.table, item: &item }.maybe_number("failures").unwrap_or(0);
+                Ok(Turn::Ours { failures })
+            }
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
+                Ok(Turn::NotOurs)
+            }
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// Keeps the newer of two snapshots.
+    pub async fn save_snapshot(&self, seller: &SellerId, snapshot: &Snapshot) -> Result<(), Error> {
+        let mut item = keyed(keys::snapshot(seller));
+        item.insert("fetched_at".into(), s(instant::millis(snapshot.fetched_at)));
+        item.insert("timezone".into(), s(&snapshot.timezone));
+        item.insert("slot_minutes".into(), n(snapshot.slot_minutes));
+        item.insert("days".into(), s(days(&snapshot.slots)));
+        item.insert("version".into(), n(1));
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR fetched_at <= :fetched_at")
+            .expression_attribute_values(":fetched_at", s(instant::millis(snapshot.fetched_at)))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// Gives the turn back and says when the next one is. A turn that was lost meanwhile is left alone.
+    pub async fn end_turn(&self, seller: &SellerId, owner: &str, refresh: &Refresh) -> Result<(), Error> {
+        let next_due = refresh.next_due.map_or(0, Timestamp::as_millisecond);
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::refresh(seller))))
+            .condition_expression("lease_owner = :me")
+            .expression_attribute_values(":me", s(owner))
+            .expression_attribute_values(":due", n(next_due))
+            .expression_attribute_values(":failures", n(refresh.failures));
+        update = match &refresh.last_error {
+            Some(error) => update
+                .update_expression("SET next_due = :due, failures = :failures, last_error = :error REMOVE lease_until, lease_owner")
+                .expression_attribute_values(":error", s(error)),
+            None => update.update_expression("SET next_due = :due, failures = :failures REMOVE lease_until, lease_owner, last_error"),
+        };
+        match update.send().await {
+            Ok(_) => Ok(()),
+            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// A slot that Popin refused leaves the diary at once.
+    pub async fn add_phantom(&self, seller: &SellerId, start: Timestamp, at: Timestamp) -> Result<(), Error> {
+        let mut item = keyed(keys::phantom(seller, start));
+        item.insert("at".into(), s(instant::millis(at)));
+        item.insert("expires_at".into(), n((start + CLAIM_KEPT).as_second()));
+        let sent = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
+    }
+
+    /// The part of a transaction that takes a place in a slot, for good or not at all.
+    pub(super) fn claim(&self, seller: &SellerId, claim: &Claim, now: Timestamp) -> TransactWriteItem {
+        let mut item = keyed(keys::claim(seller, claim.start, claim.place));
+        item.insert("booking".into(), s(claim.booking.as_str()));
+        item.insert("expires_at".into(), n((claim.start + CLAIM_KEPT).as_second()));
+        let put = Put::builder()
+            .table_name(&self.table)
+            .set_item(Some(item))
+            .condition_expression("attribute_not_exists(pk) OR booking = :me OR expires_at < :now")
+            .expression_attribute_values(":me", s(claim.booking.as_str()))
+            .expression_attribute_values(":now", n(now.as_second()))
+            .build()
+            .expect("table and item are set");
+        TransactWriteItem::builder().put(put).build()
+    }
+
+    /// The part of a transaction that gives a place back; one that is another's already is left alone.
+    pub(super) fn release(&self, seller: &SellerId, claim: &Claim) -> TransactWriteItem {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::claim(seller, claim.start, claim.place))))
+            .condition_expression("attribute_not_exists(pk) OR booking = :me")
+            .expression_attribute_values(":me", s(claim.booking.as_str()))
+            .build()
+            .expect("table and key are set");
+        TransactWriteItem::builder().delete(delete).build()
+    }
+
+    /// One cheap signed call, so that the first request finds the connection open.
+    pub async fn warm(&self) {
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
+        drop(query.expression_attribute_values(":pk", s("-")).limit(1).send().await);
+    }
+}
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Read {
+    Consistent,
+    Eventual,
+}
+
+fn refresh(read: &Reader<'_>) -> Refresh {
+    Refresh {
+        next_due: read.maybe_number("next_due").and_then(|due| Timestamp::from_millisecond(due).ok()),
+        failures: read.maybe_number("failures").unwrap_or(0),
+        last_error: read.maybe_text("last_error").map(str::to_owned),
+    }
+}
+
+/// `[["Mon, 23 Nov 2026",[[1795409400,"10:30 AM"]]]]`: the date once for all its times, both as Popin spelled them.
+fn days(slots: &[Slot]) -> String {
+    let mut days: Vec<(&str, Vec<(i64, &str)>)> = Vec::new();
+    for slot in slots {
+        let cut = slot.vendor_time.rmatch_indices(' ').nth(1).map_or(0, |(at, _)| at);
+        let (date, time) = slot.vendor_time.split_at(cut);
+        let entry = (slot.start.as_second(), time.strip_prefix(' ').unwrap_or(time));
+        match days.last_mut() {
+            Some((last, times)) if *last == date => times.push(entry),
+            _ => days.push((date, vec![entry])),
+        }
+    }
+    serde_json::to_string(&days).expect("text and numbers are always JSON")
+}
+
+fn snapshot(read: &Reader<'_>) -> Result<Snapshot, Error> {
+    let days: Vec<(String, Vec<(i64, String)>)> =
+        serde_json::from_str(read.text("days")?).map_err(|_| read.corrupt("days"))?;
+    let mut slots = Vec::new();
+    for (date, times) in &days {
+        for (start, time) in times {
+            let start = Timestamp::from_second(*start).map_err(|_| read.corrupt("days"))?;
+            slots.push(Slot { start, vendor_time: format!("{date} {time}") });
+        }
+    }
+    Ok(Snapshot {
+        fetched_at: read.time("fetched_at")?,
+        timezone: read.text("timezone")?.to_owned(),
+        slot_minutes: read.number("slot_minutes")?,
+        slots,
+    })
+}

@@ -1,0 +1,44 @@
+//! Chili Piper's events in the page: the messages that its scheduler posts to the window around it.
+
+use super::{Family, Found, fields};
+use crate::model::{canonical::canonical_value, hash, instant};
+use serde_json::Value;
+
+/// The scheduler's own talk with the form that it listens to; no act of the visitor's.
+const CHATTER: [&str; 2] = ["started-listening-form-data-update", "stopped-listening-form-data-update"];
+
+pub(super) fn is_chatter(action: &str) -> bool {
+    CHATTER.contains(&action)
+}
+
+/// `data` is the whole message, `{action, args}`; the vendor's own examples show the fields flat, and `REDIRECT` has its
+/// `url` beside the action, so a field is looked for in both places. `args` may be of any type (vendors.md, trap 30).
+pub(super) fn read<'e>(action: &'e str, data: &Value) -> Found<'e> {
+    let family = Family::ChiliPiperPage;
+    let id = |key| fields::id(data.get("args").and_then(|args| args.get(key))).or_else(|| fields::id(data.get(key)));
+    let event = id("eventId");
+    // Only the confirmation is sent to several listeners and frames. A meeting that moves keeps its id and gets another
+    // slot, so both are part of the key (trap 28).
+    let key = event.as_deref().filter(|_| action == "booking-confirmed").map(|event| {
+        hash::short(&[family.as_str(), action, event, &moment(slot(data, "start")), &moment(slot(data, "end"))])
+    });
+    Found {
+        family,
+        name: Some(action).filter(|action| !action.is_empty()),
+        subject: id("routeId").or(event),
+        key,
+        time: None,
+    }
+}
+
+fn slot<'v>(data: &'v Value, end: &str) -> Option<&'v Value> {
+    let within = |holder: Option<&'v Value>| holder?.get("slot")?.get(end).filter(|value| !value.is_null());
+    within(data.get("args")).or_else(|| within(Some(data)))
+}
+
+/// One spelling for seconds, milliseconds and text; what is no time is taken as it stands.
+fn moment(value: Option<&Value>) -> String {
+    value.map_or_else(String::new, |value| {
+        instant::vendor(value).map_or_else(|| canonical_value(value), |at| at.to_string())
+    })
+}

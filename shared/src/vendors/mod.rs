@@ -1,0 +1,129 @@
+//! Raw vendor event in, [`crate::model::event::Draft`] out: one file per family, pure.
+//!
+//! Two doors: [`read_page`] for what a browser relays, [`read_webhook`] for what a vendor's server posts. Each family's
+//! file says only what it finds in a payload ([`Found`]); the draft is put together here, once. A payload that nobody
+//! understands is still an event: kept whole, of kind `unknown`. Nothing here knows a header, so nothing unsigned can
+//! take part in an identity.
+
+mod chili_piper_page;
+mod chili_piper_webhook;
+mod fields;
+mod fullview;
+mod people;
+mod popin_outgoing;
+mod popin_page;
+mod popin_webhook;
+mod table;
+#[cfg(test)]
+mod tests;
+
+pub use people::{Person, people};
+pub use popin_webhook::{Appointment, appointment};
+pub use table::{Family, TABLE};
+
+use crate::model::{
+    canonical::canonical_value,
+    event::{Draft, Identity, UnknownReason, Vendor},
+    hash,
+    ids::{PageEventId, Subject},
+    kind::Kind,
+};
+use jiff::Timestamp;
+use serde_json::{Value, value::RawValue};
+
+/// What became of a page's message.
+#[derive(Clone, Debug)]
+pub enum Read {
+    Event(Draft),
+    /// A vendor talking to itself: counted, not stored.
+    Chatter,
+}
+
+/// The body of a webhook is not JSON: the only thing about it that is refused.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not JSON")]
+pub struct NotJson;
+
+/// What a family finds in one payload.
+struct Found<'e> {
+    family: Family,
+    /// As the table spells it; `None` when the payload has no readable name.
+    name: Option<&'e str>,
+    /// The vendor's own thread.
+    subject: Option<String>,
+    /// A hash of what makes this the same event as another, when the payload says so.
+    key: Option<String>,
+    time: Option<Timestamp>,
+}
+
+/// A page's event: `name` and `data` as the collect route carries them.
+pub fn read_page(
+    vendor: Vendor,
+    name: &str,
+    data: Option<&RawValue>,
+    page_id: &PageEventId,
+    at: Option<Timestamp>,
+) -> Read {
+    let data = data.unwrap_or(RawValue::NULL);
+    // What the parser cannot hold (too deep, a number too large) is kept raw: the name is known all the same.
+    let value: Value = serde_json::from_str(data.get()).unwrap_or_default();
+    let found = match vendor {
+        Vendor::Popin => popin_page::read(name, &value),
+        Vendor::ChiliPiper if chili_piper_page::is_chatter(name) => return Read::Chatter,
+        Vendor::ChiliPiper => chili_piper_page::read(name, &value),
+        Vendor::Fullview => fullview::read(name, &value),
+    };
+    let (kind, reason) = found.kind();
+    Read::Event(Draft {
+        vendor,
+        name: bounded(name),
+        kind,
+        subject: Subject::of(found.subject.as_deref().unwrap_or(page_id.as_str())),
+        identity: found.key.map_or_else(|| Identity::Page(page_id.clone()), Identity::Key),
+        time: at,
+        data: data.to_owned(),
+        reason,
+    })
+}
+
+/// A webhook's body. `Err` only for bytes that are not JSON.
+pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
+    let data: Box<RawValue> = serde_json::from_slice(body).map_err(|_| NotJson)?;
+    let parsed: Option<Value> = serde_json::from_str(data.get()).ok();
+    let value = parsed.as_ref().unwrap_or(&Value::Null);
+    let found = match vendor {
+        Vendor::Popin if popin_outgoing::is_outgoing(value) => popin_outgoing::read(value),
+        Vendor::Popin => popin_webhook::read(value),
+        Vendor::ChiliPiper => chili_piper_webhook::read(value),
+        // Fullview documents no webhook: whatever is wired to this route has no name that we could know.
+        Vendor::Fullview => Found { family: Family::FullviewPage, name: None, subject: None, key: None, time: None },
+    };
+    let (kind, reason) = found.kind();
+    let text = parsed.as_ref().map_or_else(|| data.get().to_owned(), canonical_value);
+    let content = hash::short(&[found.family.as_str(), &text]);
+    Ok(Draft {
+        vendor,
+        name: bounded(found.name.unwrap_or_default()),
+        kind,
+        subject: Subject::of(found.subject.as_deref().unwrap_or(&content[..16])),
+        identity: found.key.map_or(Identity::Window(content), Identity::Key),
+        time: found.time,
+        data,
+        reason,
+    })
+}
+
+impl Found<'_> {
+    fn kind(&self) -> (Kind, Option<UnknownReason>) {
+        match self.name.map(|name| table::kind(self.family, name)) {
+            Some(Some(kind)) => (kind, None),
+            Some(None) => (Kind::Unknown, Some(UnknownReason::Name)),
+            None => (Kind::Unknown, Some(UnknownReason::Shape)),
+        }
+    }
+}
+
+/// A name as it is stored. Looked up and hashed it is always whole.
+fn bounded(name: &str) -> String {
+    name.chars().take(128).collect()
+}
