@@ -1,1 +1,211 @@
-//! placeholder
+//! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep.
+
+pub mod config;
+
+use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use config::Config;
+use frontdesk::{
+    edge::{clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
+    flow::{
+        Clock, Desk, Random,
+        advance_booking::{Advanced, advance_booking},
+        witness::{Witnessed, witness},
+    },
+    model::{
+        booking::Booking,
+        ids::{BookingId, SellerId},
+        seller::Sellers,
+        state::State,
+        trust::Trust,
+    },
+    popin::Transport,
+    store::{self, Bookings, Slots, keys},
+};
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::Error;
+use serde::Deserialize;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const FUNCTION: &str = "booking-worker";
+/// Bookings worked on at once by a sweep.
+const AT_ONCE: usize = 8;
+/// The most that one sweep takes from one shard.
+const MOST_DUE: i32 = 100;
+/// No step is begun this close to Lambda's end: a schedule call must be heard out.
+const RESERVE: SignedDuration = SignedDuration::from_secs(20);
+
+/// What an invocation works with.
+pub struct App {
+    pub sellers: Source,
+    pub bookings: Bookings,
+    pub slots: Slots,
+    pub transport: Arc<dyn Transport>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl App {
+    /// Everything that takes time is done here, where Lambda lends the whole CPU.
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let net = Net::new()?;
+        let aws = &config.basics.aws;
+        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
+        let client = aws.connection(net.sdk()).client();
+        let slots = Slots { client: client.clone(), table: config.slots_table };
+        let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
+        bookings.warm().await;
+        let random = Arc::new(Random::from_entropy());
+        Ok(Self { sellers, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+    }
+}
+
+/// A batch of a stream has `Records`; anything else is a tick of the schedule.
+pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
+    let deadline = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    if event.get("Records").is_none() {
+        return sweep(app, deadline).await;
+    }
+    let batch: Event = serde_json::from_value(event)?;
+    let mut failures = Vec::new();
+    for record in &batch.records {
+        let done = if app.clock.now() >= deadline { Err(NotNow) } else { take_record(app, record, deadline).await };
+        if let (Err(NotNow), Some(number)) = (done, &record.change.sequence_number) {
+            // The stream comes again from the first failure on, so there is no use in going on.
+            failures.push(json!({"itemIdentifier": number}));
+            break;
+        }
+    }
+    Ok(json!({"batchItemFailures": failures}))
+}
+
+/// The record must come again.
+struct NotNow;
+
+async fn take_record(app: &App, record: &EventRecord, deadline: Timestamp) -> Result<(), NotNow> {
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let text = |name: &str| -> Option<String> {
+        serde_dynamo::from_attribute_value(record.change.keys.get(name)?.clone()).ok()
+    };
+    let (Some(pk), Some(sk)) = (text("pk"), text("sk")) else { return Ok(()) };
+    let done = if sk == keys::BOOKING {
+        match keys::parse_booking(&pk) {
+            Some((seller, id)) => advance(app, &sellers, &seller, &id, deadline).await,
+            None => Ok(()),
+        }
+    } else {
+        match keys::parse_event_seller(&pk) {
+            Some(seller) => take_witness(app, &sellers, &seller, record).await,
+            None => Ok(()),
+        }
+    };
+    done.map_err(|error| {
+        tracing::error!(error = %error, "record.not_taken");
+        NotNow
+    })
+}
+
+/// As much of a stored event as a witness needs.
+#[derive(Deserialize)]
+struct Seen {
+    trust: String,
+    data: String,
+}
+
+async fn take_witness(app: &App, sellers: &Sellers, id: &SellerId, record: &EventRecord) -> Result<(), store::Error> {
+    let seen: Option<Seen> = serde_dynamo::from_item(record.change.new_image.clone()).ok();
+    let known = sellers
+        .get(id.as_str())
+        .zip(seen)
+        .and_then(|(seller, seen)| Some((seller, Trust::parse(&seen.trust)?, seen.data)));
+    let Some((seller, trust, data)) = known else { return Ok(()) };
+    let now = app.clock.now();
+    let witnessed = witness(&app.bookings, seller, trust, &data, &app.random.id(now), now).await?;
+    let mut metrics = Metrics::default();
+    match &witnessed {
+        Witnessed::Settled(booking) => {
+            metrics.count("BookingsWitnessed", 1).count("BookingsScheduled", 1);
+            tracing::info!(seller = %id, booking.id = %booking, "booking.settled_by_witness");
+        }
+        Witnessed::Seen(booking) => {
+            metrics.count("BookingsWitnessed", 1);
+            tracing::info!(seller = %id, booking.id = %booking, "booking.seen_by_both");
+        }
+        Witnessed::Nobody => {}
+    }
+    metrics.emit(FUNCTION, id.as_str(), now);
+    Ok(())
+}
+
+/// Whatever is due, of every seller; what somebody else is at is left alone.
+async fn sweep(app: &App, deadline: Timestamp) -> Result<Value, Error> {
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let mut due = Vec::new();
+    for shard in 0..keys::DUE_SHARDS {
+        due.extend(app.bookings.due(shard, app.clock.now(), MOST_DUE).await?);
+    }
+    let sellers = &sellers;
+    let mut runs = stream::iter(due)
+        .map(|(seller, id)| async move {
+            if app.clock.now() >= deadline {
+                return Ok(());
+            }
+            advance(app, sellers, &seller, &id, deadline).await
+        })
+        .buffer_unordered(AT_ONCE);
+    let (mut looked_at, mut failed) = (0, 0);
+    while let Some(done) = runs.next().await {
+        looked_at += 1;
+        if let Err(error) = done {
+            failed += 1;
+            tracing::error!(error = %error, "booking.not_advanced");
+        }
+    }
+    Ok(json!({"due": looked_at, "failed": failed}))
+}
+
+async fn advance(
+    app: &App,
+    sellers: &Sellers,
+    seller: &SellerId,
+    id: &BookingId,
+    deadline: Timestamp,
+) -> Result<(), store::Error> {
+    let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
+        // A seller who left the document: the booking stays, and is looked at again should they return.
+        tracing::warn!(seller = %seller, booking.id = %id, "booking.of_unknown_seller");
+        return Ok(());
+    };
+    let desk = Desk {
+        clock: &*app.clock,
+        random: &app.random,
+        transport: &*app.transport,
+        bookings: &app.bookings,
+        slots: &app.slots,
+        id: seller_id,
+        seller,
+    };
+    if let Advanced::Booking(booking) = advance_booking(&desk, id, Some(deadline)).await? {
+        tell(&booking, app.clock.now());
+    }
+    Ok(())
+}
+
+/// One line and the metrics for where a booking stands after a run.
+pub fn tell(booking: &Booking, now: Timestamp) {
+    let mut metrics = Metrics::default();
+    match &booking.state {
+        State::Scheduled { .. } => metrics.count("BookingsScheduled", 1),
+        State::NoSlot { .. } => metrics.count("BookingsNoSlot", 1),
+        State::Refused { .. } => metrics.count("BookingsRefused", 1),
+        State::InDoubt { .. } => metrics.count("BookingsInDoubt", 1),
+        State::NeedsHuman { .. } => metrics.count("BookingsNeedingHuman", 1),
+        State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } => {
+            metrics.count("BookingsWaiting", 1)
+        }
+    };
+    metrics.count("PhantomSlots", booking.refused_slots.len());
+    metrics.emit(FUNCTION, booking.seller.as_str(), now);
+    tracing::info!(seller = %booking.seller, booking.id = %booking.id, booking.state = booking.state.as_str(), "booking.advanced");
+}

@@ -1,1 +1,81 @@
-//! placeholder
+//! CRM intake: CRM triggers and our own bookings API; a trigger is stored before it is answered.
+
+mod bookings;
+pub mod config;
+mod triggers;
+
+use config::Config;
+use frontdesk::{
+    edge::{
+        answer::{self, Problem},
+        clock::SystemClock,
+        http::Net,
+        sellers::Source,
+    },
+    flow::{Clock, Desk, Random},
+    model::{ids::SellerId, seller::Seller},
+    popin::Transport,
+    store::{self, Bookings, Slots},
+};
+use http::Method;
+use lambda_http::{Body, Error, Request, Response};
+use std::sync::Arc;
+
+const FUNCTION: &str = "crm-intake";
+
+/// What an invocation works with.
+pub struct App {
+    pub sellers: Source,
+    pub bookings: Bookings,
+    pub slots: Slots,
+    pub transport: Arc<dyn Transport>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl App {
+    /// Everything that takes time is done here, where Lambda lends the whole CPU.
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let net = Net::new()?;
+        let aws = &config.basics.aws;
+        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
+        let client = aws.connection(net.sdk()).client();
+        let slots = Slots { client: client.clone(), table: config.slots_table };
+        let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
+        bookings.warm().await;
+        let random = Arc::new(Random::from_entropy());
+        Ok(Self { sellers, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+    }
+
+    fn desk<'a>(&'a self, id: &'a SellerId, seller: &'a Seller) -> Desk<'a> {
+        Desk {
+            clock: &*self.clock,
+            random: &self.random,
+            transport: &*self.transport,
+            bookings: &self.bookings,
+            slots: &self.slots,
+            id,
+            seller,
+        }
+    }
+}
+
+pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error> {
+    let path = answer::path(&request);
+    let segments: Vec<&str> = path.iter().map(String::as_str).collect();
+    let response = match (request.method(), segments.as_slice()) {
+        (&Method::POST, ["bookings", seller]) => bookings::create(app, &request, seller).await,
+        (&Method::GET, ["bookings", seller, id]) => bookings::read(app, &request, seller, id).await,
+        (&Method::POST, ["bookings", seller, id, "resolve"]) => bookings::resolve(app, &request, seller, id).await,
+        (&Method::POST, ["crm", seller, connector] | ["crm", seller, connector, _]) => {
+            triggers::take(app, &request, seller, connector).await
+        }
+        _ => Err(Problem::not_found()),
+    };
+    Ok(answer::finish(&request, FUNCTION, response))
+}
+
+fn unavailable(error: &store::Error) -> Problem {
+    tracing::error!(error = %error, "bookings.not_stored");
+    Problem::try_later()
+}

@@ -1,1 +1,13 @@
-fn main() {}
+//! CRM intake as a Lambda: wiring only.
+
+use crm_intake::{App, config::Config, handle};
+use frontdesk::edge::{env, telemetry};
+use lambda_http::{Error, run, service_fn};
+
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let config = Config::read(&env::variable)?;
+    telemetry::init(config.basics.log_level);
+    let app = &App::connect(config).await?;
+    run(service_fn(async |request| handle(app, request).await)).await
+}

@@ -1,1 +1,100 @@
-//! placeholder
+//! The slot cache: on every tick of the schedule, refreshes what is due, each seller by itself.
+
+pub mod config;
+
+use config::Config;
+use frontdesk::{
+    edge::{clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
+    flow::{
+        Clock, Random,
+        refresh_slots::{Refreshed, needs_person, refresh_slots},
+    },
+    model::{ids::SellerId, seller::Seller},
+    popin::Transport,
+    store::Slots,
+};
+use futures_util::{StreamExt, stream};
+use jiff::{SignedDuration, Timestamp};
+use lambda_runtime::Error;
+use serde_json::{Value, json};
+use std::sync::Arc;
+
+const FUNCTION: &str = "slot-cache";
+/// Sellers asked at once.
+const AT_ONCE: usize = 16;
+
+/// What an invocation works with.
+pub struct App {
+    pub sellers: Source,
+    pub slots: Slots,
+    pub transport: Arc<dyn Transport>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl App {
+    /// Everything that takes time is done here, where Lambda lends the whole CPU.
+    pub async fn connect(config: Config) -> Result<Self, Error> {
+        let net = Net::new()?;
+        let aws = &config.basics.aws;
+        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
+        let slots = Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table };
+        slots.warm().await;
+        let random = Arc::new(Random::from_entropy());
+        Ok(Self { sellers, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+    }
+}
+
+/// The event is a tick, whatever it says. Answers with a count per outcome; one seller's failure is its own.
+pub async fn handle(app: &App, _tick: Value, deadline: Timestamp) -> Result<Value, Error> {
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let all: Vec<_> = sellers.iter().map(|(id, seller)| (id.clone(), seller.clone())).collect();
+    let mut runs = stream::iter(all)
+        .map(|(id, seller)| async move { refresh(app, &id, &seller, deadline).await })
+        .buffer_unordered(AT_ONCE);
+    let (mut refreshed, mut not_due, mut failed) = (0, 0, 0);
+    while let Some(outcome) = runs.next().await {
+        match outcome {
+            Some(Refreshed::Done { .. }) => refreshed += 1,
+            Some(Refreshed::NotDue) => not_due += 1,
+            Some(Refreshed::Failed { .. }) | None => failed += 1,
+        }
+    }
+    Ok(json!({"refreshed": refreshed, "not_due": not_due, "failed": failed}))
+}
+
+/// `None` when the store failed, or when there is no time left for a call.
+async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp) -> Option<Refreshed> {
+    let now = app.clock.now();
+    if deadline.duration_since(now) < seller.popin.timeout + SignedDuration::from_secs(1) {
+        tracing::warn!(seller = %id, "slots.no_time_left");
+        return None;
+    }
+    let outcome = refresh_slots(&app.slots, &*app.transport, &*app.clock, &app.random, (id, seller)).await;
+    let mut metrics = Metrics::default();
+    match &outcome {
+        Ok(Refreshed::Done { slots, dropped }) => {
+            metrics.count("SlotRefreshes", 1).count("SlotsOffered", *slots).count("SlotsDropped", *dropped);
+            tracing::info!(seller = %id, slots, dropped, "slots.refreshed");
+        }
+        Ok(Refreshed::NotDue) => {}
+        Ok(Refreshed::Failed { code }) => {
+            metrics.count("SlotRefreshFailures", 1);
+            if needs_person(code) {
+                tracing::error!(seller = %id, code, "slots.not_refreshed");
+            } else {
+                tracing::warn!(seller = %id, code, "slots.not_refreshed");
+            }
+        }
+        Err(error) => {
+            metrics.count("SlotRefreshFailures", 1);
+            tracing::error!(seller = %id, error = %error, "slots.not_refreshed");
+        }
+    }
+    let ended = app.clock.now();
+    if !matches!(outcome, Ok(Refreshed::NotDue)) {
+        metrics.seconds("PopinSlotsSeconds", ended.duration_since(now).as_secs_f64());
+    }
+    metrics.emit(FUNCTION, id.as_str(), ended);
+    outcome.ok()
+}

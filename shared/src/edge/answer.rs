@@ -1,7 +1,7 @@
 //! Answers: JSON, and RFC 9457 problems with a stable code and never a value that the caller sent.
 
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lambda_http::{Body, Request, RequestExt, Response};
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
 
@@ -27,11 +27,21 @@ impl Problem {
     }
 
     pub fn not_authenticated() -> Self {
-        Self::new(StatusCode::UNAUTHORIZED, "not_authenticated", "Not authenticated", "No such seller, or the credential is missing or wrong.")
+        Self::new(
+            StatusCode::UNAUTHORIZED,
+            "not_authenticated",
+            "Not authenticated",
+            "No such seller, or the credential is missing or wrong.",
+        )
     }
 
     pub fn origin_not_allowed() -> Self {
-        Self::new(StatusCode::FORBIDDEN, "origin_not_allowed", "Origin not allowed", "No such seller, or the page's origin is not one of its origins.")
+        Self::new(
+            StatusCode::FORBIDDEN,
+            "origin_not_allowed",
+            "Origin not allowed",
+            "No such seller, or the page's origin is not one of its origins.",
+        )
     }
 
     pub fn not_found() -> Self {
@@ -39,11 +49,21 @@ impl Problem {
     }
 
     pub fn not_json() -> Self {
-        Self::new(StatusCode::BAD_REQUEST, "not_json", "Not JSON", "The body is not JSON of the form that this route takes.")
+        Self::new(
+            StatusCode::BAD_REQUEST,
+            "not_json",
+            "Not JSON",
+            "The body is not JSON of the form that this route takes.",
+        )
     }
 
     pub fn body_too_large(most: usize) -> Self {
-        Self::new(StatusCode::PAYLOAD_TOO_LARGE, "body_too_large", "Body too large", format!("This route takes {most} bytes at most."))
+        Self::new(
+            StatusCode::PAYLOAD_TOO_LARGE,
+            "body_too_large",
+            "Body too large",
+            format!("This route takes {most} bytes at most."),
+        )
     }
 
     pub fn encoded() -> Self {
@@ -69,10 +89,6 @@ impl Problem {
         self
     }
 
-    pub fn code(&self) -> &'static str {
-        self.code
-    }
-
     pub fn response(self) -> Response<Body> {
         let mut body = json!({
             "type": format!("urn:frontdesk:problem:{}", self.code),
@@ -85,6 +101,7 @@ impl Problem {
             fields.extend(self.more);
         }
         let mut response = with_body(self.status, "application/problem+json", body.to_string());
+        response.extensions_mut().insert(Code(self.code));
         if let Some(seconds) = self.retry_after {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
@@ -108,6 +125,10 @@ fn with_body(status: StatusCode, media_type: &'static str, text: String) -> Resp
     response
 }
 
+/// A problem's code, for the log.
+#[derive(Clone, Copy)]
+struct Code(&'static str);
+
 /// No content.
 pub fn empty(status: StatusCode) -> Response<Body> {
     let mut response = Response::new(Body::Empty);
@@ -128,9 +149,51 @@ pub fn body(request: &Request, most: usize) -> Result<&[u8], Problem> {
     Ok(bytes)
 }
 
-/// A path parameter; absent is empty, which is no seller and no secret.
-pub fn parameter(request: &Request, name: &str) -> String {
-    request.path_parameters_ref().and_then(|parameters| parameters.first(name)).unwrap_or_default().to_owned()
+/// What follows `/v1/` in the path, piece by piece. A stage or a mapping before it is passed over, and a secret comes
+/// decoded, as API Gateway tells it.
+pub fn path(request: &Request) -> Vec<String> {
+    let raw = request.raw_http_path();
+    let path = raw.split_once("/v1/").map_or("", |(_, rest)| rest);
+    let mut pieces: Vec<String> = path.split('/').map(str::to_owned).collect();
+    let secret = request.path_parameters_ref().and_then(|parameters| parameters.first("path_secret"));
+    if let (Some(secret), Some(last)) = (secret, pieces.last_mut()) {
+        secret.clone_into(last);
+    }
+    pieces
+}
+
+/// The answer or the problem, with our request's id, and one line of log: ids and codes only.
+pub fn finish(request: &Request, function: &'static str, answer: Result<Response<Body>, Problem>) -> Response<Body> {
+    let mut response = answer.unwrap_or_else(Problem::response);
+    let code = response.extensions().get::<Code>().map_or("ok", |code| code.0);
+    let id = request.lambda_context_ref().map(|context| context.request_id.as_str()).unwrap_or_default();
+    let trace = request.headers().get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).unwrap_or_default();
+    tracing::info!(function, request.id = id, trace.id = trace, http.method = %request.method(), http.status = response.status().as_u16(), code, "request");
+    if let Ok(id) = HeaderValue::from_str(id) {
+        response.headers_mut().insert("x-request-id", id);
+    }
+    response
+}
+
+/// An answer that a page of this origin may read, problem or not.
+pub fn shared(answer: Result<Response<Body>, Problem>, origin: Option<&str>) -> Response<Body> {
+    let mut response = answer.unwrap_or_else(Problem::response);
+    super::origin::share(response.headers_mut(), origin);
+    response
+}
+
+/// What a browser asks before it sends; a page of another origin is told no.
+pub fn preflight(
+    request: &Request,
+    seller: Option<&crate::model::seller::Seller>,
+    methods: &'static str,
+) -> Result<Response<Body>, Problem> {
+    let origin = super::origin::of(request.headers());
+    let origin = origin.filter(|origin| seller.is_some_and(|seller| super::origin::allowed(seller, origin)));
+    let Some(origin) = origin else { return Err(Problem::origin_not_allowed()) };
+    let mut response = shared(Ok(empty(StatusCode::NO_CONTENT)), Some(&origin));
+    super::origin::preflight(response.headers_mut(), methods);
+    Ok(response)
 }
 
 /// `Prefer: wait=10`, in seconds.

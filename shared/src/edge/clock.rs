@@ -12,3 +12,11 @@ impl Clock for SystemClock {
         Timestamp::now()
     }
 }
+
+/// Lambda's deadline, in milliseconds since the epoch, as an instant.
+pub fn deadline(epoch_millis: u64) -> Timestamp {
+    i64::try_from(epoch_millis)
+        .ok()
+        .and_then(|millis| Timestamp::from_millisecond(millis).ok())
+        .unwrap_or(Timestamp::MAX)
+}

@@ -90,10 +90,11 @@ impl Basics {
                 SellersAt::File(String::new())
             }
         };
-        let log_level = env.maybe(LOG_LEVEL).map_or(Ok(tracing::Level::INFO), |level| level.parse()).unwrap_or_else(|_| {
-            env.problem(format!("{LOG_LEVEL} is none of error, warn, info, debug, trace"));
-            tracing::Level::INFO
-        });
+        let log_level =
+            env.maybe(LOG_LEVEL).map_or(Ok(tracing::Level::INFO), |level| level.parse()).unwrap_or_else(|_| {
+                env.problem(format!("{LOG_LEVEL} is none of error, warn, info, debug, trace"));
+                tracing::Level::INFO
+            });
         Self { sellers, log_level, aws: Aws::read(env) }
     }
 }

@@ -2,7 +2,9 @@
 
 use crate::popin::{Transport, TransportError};
 use aws_smithy_runtime_api::client::{
-    http::{HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector},
+    http::{
+        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+    },
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
     runtime_components::RuntimeComponents,
@@ -53,7 +55,7 @@ impl Net {
         // Hyper sends again only what it never began to write.
         let sdk = Client::builder(TokioExecutor::new())
             .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_secs(60))
+            .pool_idle_timeout(Duration::from_mins(1))
             .build(https);
         let reqwest = reqwest::Client::builder()
             .tls_backend_preconfigured(tls)
@@ -91,13 +93,21 @@ fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
 }
 
 impl Transport for Net {
-    fn send(&self, request: Request<Bytes>, timeout: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
             let Ok(mut request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
             *request.timeout_mut() = Some(timeout);
             // Only a failure to connect is known to have sent nothing.
             let mut answer = self.reqwest.execute(request).await.map_err(|error| {
-                if error.is_connect() || error.is_builder() { TransportError::NotSent } else { TransportError::Unanswered }
+                if error.is_connect() || error.is_builder() {
+                    TransportError::NotSent
+                } else {
+                    TransportError::Unanswered
+                }
             })?;
             let mut body = BytesMut::new();
             while let Some(chunk) = answer.chunk().await.map_err(|_| TransportError::Unanswered)? {
@@ -122,7 +132,8 @@ impl HttpConnector for Sdk {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let (parts, body) = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
+            let (parts, body) =
+                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
             let request = Request::from_parts(parts, Full::new(Bytes::copy_from_slice(body)));
             let answer = client.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;

@@ -1,6 +1,7 @@
 //! What touches the process: the environment, the clock, the network, the answers, and what is told of a run.
 
 pub mod answer;
+pub mod booking_view;
 pub mod clock;
 pub mod env;
 pub mod http;

@@ -13,8 +13,7 @@ pub struct NoSecret(pub(super) String);
 
 pub(super) fn client(aws: &Aws, http: SharedHttpClient) -> Client {
     let token = aws.session_token.as_ref().map(|token| token.expose().clone());
-    let credentials =
-        Credentials::new(&aws.access_key_id, aws.secret_access_key.expose(), token, None, "environment");
+    let credentials = Credentials::new(&aws.access_key_id, aws.secret_access_key.expose(), token, None, "environment");
     let mut config = Config::builder()
         .behavior_version(BehaviorVersion::latest())
         .region(Region::new(aws.region.clone()))

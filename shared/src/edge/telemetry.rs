@@ -82,6 +82,9 @@ mod tests {
         metrics.count("EventsStored", 2).seconds("SlotAgeSeconds", 1.5);
         let line = metrics.line("event-intake", "acme", Timestamp::UNIX_EPOCH);
         assert_eq!(line["EventsStored"], 2);
-        assert_eq!(line["_aws"]["CloudWatchMetrics"][0]["Metrics"][1], json!({"Name": "SlotAgeSeconds", "Unit": "Seconds"}));
+        assert_eq!(
+            line["_aws"]["CloudWatchMetrics"][0]["Metrics"][1],
+            json!({"Name": "SlotAgeSeconds", "Unit": "Seconds"})
+        );
     }
 }

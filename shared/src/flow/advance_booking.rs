@@ -25,7 +25,11 @@ pub enum Advanced {
 
 /// Safe to run again at any point. With a `deadline`, no step is begun after it; a schedule call that has left is
 /// always waited for, because a call that nobody listens to is a booking in doubt.
-pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, deadline: Option<Timestamp>) -> Result<Advanced, store::Error> {
+pub async fn advance_booking(
+    desk: &Desk<'_>,
+    id: &BookingId,
+    deadline: Option<Timestamp>,
+) -> Result<Advanced, store::Error> {
     let now = desk.clock.now();
     let owner = desk.random.id(now);
     let lease = Lease { owner: owner.clone(), until: now + desk.seller.booking.lease };
@@ -41,7 +45,12 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, deadline: Option<T
 }
 
 /// The loop: ask the state, act, write down what happened.
-pub(super) async fn work(desk: &Desk<'_>, mut booking: Booking, owner: &str, deadline: Option<Timestamp>) -> Result<Booking, store::Error> {
+pub(super) async fn work(
+    desk: &Desk<'_>,
+    mut booking: Booking,
+    owner: &str,
+    deadline: Option<Timestamp>,
+) -> Result<Booking, store::Error> {
     let run = Worker { desk, owner, deadline };
     loop {
         let now = desk.clock.now();
@@ -54,7 +63,9 @@ pub(super) async fn work(desk: &Desk<'_>, mut booking: Booking, owner: &str, dea
             Step::Pick => run.pick(booking).await?,
             Step::Ask => run.ask(booking).await?,
             Step::LetGo => run.let_go(booking).await?,
-            Step::Doubt => run.commit(booking, Outcome::Unanswered { until: now + desk.seller.booking.in_doubt }).await?,
+            Step::Doubt => {
+                run.commit(booking, Outcome::Unanswered { until: now + desk.seller.booking.in_doubt }).await?
+            }
             Step::EndWindow => run.commit(booking, Outcome::WindowOver(desk.seller.booking.on_silence)).await?,
             Step::GiveUp(reason) => run.commit(booking, Outcome::GaveUp(reason)).await?,
         };
@@ -113,7 +124,11 @@ impl Worker<'_> {
                 }
             }
         }
-        let outcome = if booking.call.insists() { Outcome::SlotGone(booking.call.alternatives(&free)) } else { Outcome::NothingFree };
+        let outcome = if booking.call.insists() {
+            Outcome::SlotGone(booking.call.alternatives(&free))
+        } else {
+            Outcome::NothingFree
+        };
         self.commit(booking, outcome).await
     }
 
@@ -129,7 +144,9 @@ impl Worker<'_> {
         };
         let asked = self.popin().schedule(&customer.id, &held.slot, &booking.lead, &booking.call).await;
         match asked {
-            Ok(reply) if agrees(&reply, &held.slot, &booking.lead.mobile) => self.commit(booking, Outcome::Confirmed).await,
+            Ok(reply) if agrees(&reply, &held.slot, &booking.lead.mobile) => {
+                self.commit(booking, Outcome::Confirmed).await
+            }
             Ok(_) => self.commit(booking, Outcome::Disagreed).await,
             Err(Failure::Refused(_)) => self.refused(booking).await,
             Err(Failure::Unanswered) => {
@@ -157,7 +174,10 @@ impl Worker<'_> {
         }
         let (rules, now) = (&self.desk.seller.slots, self.desk.clock.now());
         let diary: Diary = self.desk.slots.read(self.desk.id, now, Read::Consistent).await?;
-        let free = diary.usable(rules, now).map(|snapshot| not_refused(diary.free(snapshot, rules, now), &booking)).unwrap_or_default();
+        let free = diary
+            .usable(rules, now)
+            .map(|snapshot| not_refused(diary.free(snapshot, rules, now), &booking))
+            .unwrap_or_default();
         let alternatives = booking.call.alternatives(&free);
         self.commit(booking, Outcome::SlotGone(alternatives)).await
     }
@@ -185,7 +205,9 @@ impl Worker<'_> {
         match self.desk.bookings.save(&booking, &next, self.owner, self.desk.clock.now()).await? {
             Saved::Done => Ok(next),
             // Somebody knows more than we do: what they wrote stands.
-            Saved::Conflict | Saved::ClaimTaken => Ok(self.desk.bookings.get(self.desk.id, &booking.id).await?.unwrap_or(next)),
+            Saved::Conflict | Saved::ClaimTaken => {
+                Ok(self.desk.bookings.get(self.desk.id, &booking.id).await?.unwrap_or(next))
+            }
         }
     }
 
@@ -194,7 +216,12 @@ impl Worker<'_> {
     }
 
     /// Writes what happened. Where somebody wrote meanwhile, what happened is told to the booking as it is now.
-    async fn save(&self, mut booking: Booking, outcome: Outcome, wait: Option<SignedDuration>) -> Result<Wrote, store::Error> {
+    async fn save(
+        &self,
+        mut booking: Booking,
+        outcome: Outcome,
+        wait: Option<SignedDuration>,
+    ) -> Result<Wrote, store::Error> {
         let asked = booking.clone();
         loop {
             let now = self.desk.clock.now();
@@ -216,7 +243,8 @@ impl Worker<'_> {
                         return Ok(Wrote::Done(Done::Paused(booking)));
                     };
                     let leads = fresh.lease.as_ref().is_some_and(|lease| lease.owner == self.owner);
-                    if !leads && !(is_fact(&outcome) && same_ask(&asked, &fresh)) {
+                    let ours = leads || (is_fact(&outcome) && same_ask(&asked, &fresh));
+                    if !ours {
                         return Ok(Wrote::Done(Done::Paused(fresh)));
                     }
                     booking = fresh;
@@ -271,7 +299,10 @@ impl Wrote {
 
 /// A definite answer of Popin's stays true when the lease has gone to another meanwhile.
 fn is_fact(outcome: &Outcome) -> bool {
-    matches!(outcome, Outcome::Confirmed | Outcome::Disagreed | Outcome::SlotRefused | Outcome::SlotGone(_) | Outcome::NotDone)
+    matches!(
+        outcome,
+        Outcome::Confirmed | Outcome::Disagreed | Outcome::SlotRefused | Outcome::SlotGone(_) | Outcome::NotDone
+    )
 }
 
 /// Whether `fresh` still wonders about the very call that we made.

@@ -38,6 +38,11 @@ impl Random {
         Self(Mutex::new(fastrand::Rng::with_seed(seed)))
     }
 
+    /// A seed that differs with every process.
+    pub fn from_entropy() -> Self {
+        Self(Mutex::new(fastrand::Rng::new()))
+    }
+
     fn with<T>(&self, draw: impl FnOnce(&mut fastrand::Rng) -> T) -> T {
         draw(&mut self.0.lock().unwrap_or_else(PoisonError::into_inner))
     }

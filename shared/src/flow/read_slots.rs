@@ -34,7 +34,9 @@ impl Query {
                 "from" => query.from = Some(time().ok_or("from")?),
                 "to" => query.to = Some(time().ok_or("to")?),
                 "tz" => query.zone = Some(dates::zone(value).ok_or("tz")?),
-                "limit" => query.limit = Some(value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or("limit")?),
+                "limit" => {
+                    query.limit = Some(value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or("limit")?);
+                }
                 _ => {}
             }
         }
@@ -63,20 +65,31 @@ pub struct Free {
 pub enum Answer {
     Free(Free),
     /// No snapshot that may be shown; the next refresh is due in this long.
-    Unavailable { retry_in: SignedDuration },
+    Unavailable {
+        retry_in: SignedDuration,
+    },
 }
 
 /// One read of the store, and nothing of Popin.
-pub async fn read_slots(slots: &Slots, seller: (&SellerId, &Seller), query: &Query, now: Timestamp) -> Result<Answer, store::Error> {
+pub async fn read_slots(
+    slots: &Slots,
+    seller: (&SellerId, &Seller),
+    query: &Query,
+    now: Timestamp,
+) -> Result<Answer, store::Error> {
     let (id, rules) = (seller.0, &seller.1.slots);
     let diary = slots.read(id, now, Read::Eventual).await?;
-    let until_due = diary.refresh.next_due.map_or(SignedDuration::ZERO, |due| due.duration_since(now)).max(SignedDuration::ZERO);
+    let until_due =
+        diary.refresh.next_due.map_or(SignedDuration::ZERO, |due| due.duration_since(now)).max(SignedDuration::ZERO);
     let readable = diary.usable(rules, now).and_then(|snapshot| Some((snapshot, dates::zone(&snapshot.timezone)?)));
     let Some((snapshot, zone)) = readable else {
         // The schedule ticks every minute; what is due now is looked at by then.
-        return Ok(Answer::Unavailable { retry_in: until_due.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(10)) });
+        return Ok(Answer::Unavailable {
+            retry_in: until_due.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(10)),
+        });
     };
-    let wanted = |slot: &&&Slot| query.from.is_none_or(|from| slot.start >= from) && query.to.is_none_or(|to| slot.start < to);
+    let wanted =
+        |slot: &&&Slot| query.from.is_none_or(|from| slot.start >= from) && query.to.is_none_or(|to| slot.start < to);
     let free = diary.free(snapshot, rules, now);
     let age = now.duration_since(snapshot.fetched_at).max(SignedDuration::ZERO);
     Ok(Answer::Free(Free {
@@ -97,7 +110,17 @@ mod tests {
 
     #[test]
     fn a_query_outside_its_form_names_the_parameter() {
-        for (name, value) in [("from", "tomorrow"), ("from", "2026-11-23T10:30:00"), ("to", ""), ("tz", "Mars/Olympus"), ("limit", "0"), ("limit", "501"), ("limit", "-1"), ("limit", "1,2"), ("limit", "ten")] {
+        for (name, value) in [
+            ("from", "tomorrow"),
+            ("from", "2026-11-23T10:30:00"),
+            ("to", ""),
+            ("tz", "Mars/Olympus"),
+            ("limit", "0"),
+            ("limit", "501"),
+            ("limit", "-1"),
+            ("limit", "1,2"),
+            ("limit", "ten"),
+        ] {
             assert_eq!(Query::parse([(name, value)].into_iter()).unwrap_err(), name, "{value}");
         }
         let day = [("from", "2026-11-23T00:00:00Z"), ("to", "2026-11-23T00:00:00Z")];
@@ -106,7 +129,8 @@ mod tests {
 
     #[test]
     fn an_unencoded_plus_is_understood_and_foreign_names_are_left_alone() {
-        let query = Query::parse([("from", "2026-11-23T10:30:00 05:30"), ("_", "1"), ("limit", "500")].into_iter()).unwrap();
+        let query =
+            Query::parse([("from", "2026-11-23T10:30:00 05:30"), ("_", "1"), ("limit", "500")].into_iter()).unwrap();
         assert_eq!(query.from.unwrap().to_string(), "2026-11-23T05:00:00Z");
         assert_eq!(query.limit, Some(500));
     }

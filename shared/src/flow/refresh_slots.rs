@@ -23,7 +23,13 @@ pub enum Refreshed {
     Failed { code: &'static str },
 }
 
-pub async fn refresh_slots(slots: &Slots, transport: &dyn Transport, clock: &dyn Clock, random: &Random, seller: (&SellerId, &Seller)) -> Result<Refreshed, store::Error> {
+pub async fn refresh_slots(
+    slots: &Slots,
+    transport: &dyn Transport,
+    clock: &dyn Clock,
+    random: &Random,
+    seller: (&SellerId, &Seller),
+) -> Result<Refreshed, store::Error> {
     let (id, seller) = seller;
     let started = clock.now();
     let owner = random.id(started);
@@ -72,8 +78,12 @@ fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snaps
     }
     slots.sort();
     slots.dedup_by_key(|slot| slot.start);
-    let snapshot =
-        Snapshot { fetched_at, timezone: availability.timezone.clone(), slot_minutes: availability.slot_minutes, slots };
+    let snapshot = Snapshot {
+        fetched_at,
+        timezone: availability.timezone.clone(),
+        slot_minutes: availability.slot_minutes,
+        slots,
+    };
     Some((snapshot, dropped))
 }
 
@@ -93,7 +103,10 @@ mod tests {
 
     #[test]
     fn slots_come_out_sorted_by_instant_and_unique_with_the_vendors_spelling() {
-        let given = offered("Asia/Kolkata", &[("Thu, 25 Sep 2025", &["10:00 AM"]), ("Wed, 24 Sep 2025", &["01:00 PM", "11:00 AM", "01:00 PM"])]);
+        let given = offered(
+            "Asia/Kolkata",
+            &[("Thu, 25 Sep 2025", &["10:00 AM"]), ("Wed, 24 Sep 2025", &["01:00 PM", "11:00 AM", "01:00 PM"])],
+        );
         let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
         let times: Vec<_> = snapshot.slots.iter().map(|slot| slot.vendor_time.as_str()).collect();
         assert_eq!(times, ["Wed, 24 Sep 2025 11:00 AM", "Wed, 24 Sep 2025 01:00 PM", "Thu, 25 Sep 2025 10:00 AM"]);
@@ -102,7 +115,10 @@ mod tests {
 
     #[test]
     fn what_is_no_instant_is_dropped_and_counted() {
-        let given = offered("Europe/Berlin", &[("Sun, 29 Mar 2026", &["02:30 AM", "03:30 AM"]), ("Mon, 29 Mar 2026", &["10:00 AM"]), ("soon", &["x"])]);
+        let given = offered(
+            "Europe/Berlin",
+            &[("Sun, 29 Mar 2026", &["02:30 AM", "03:30 AM"]), ("Mon, 29 Mar 2026", &["10:00 AM"]), ("soon", &["x"])],
+        );
         let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
         assert_eq!((snapshot.slots.len(), dropped), (1, 3));
     }

@@ -5,6 +5,7 @@ use super::{
     advance_booking::{Advanced, advance_booking, work},
 };
 use crate::{
+    crm::Unusable,
     model::{
         booking::{Booking, Lease},
         hash,
@@ -12,7 +13,11 @@ use crate::{
         lead::{CallRequest, Lead},
         state::State,
     },
-    store::{self, bookings::Created, bookings::Idempotency, keys},
+    store::{
+        self,
+        bookings::{Created, Idempotency, Known},
+        keys,
+    },
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -25,8 +30,8 @@ pub struct Trigger {
     pub key: String,
     /// Of what was asked for, in one spelling.
     pub fingerprint: String,
-    pub lead: Lead,
-    pub call: CallRequest,
+    /// What is unusable today may be the repetition of what was usable, and accepted, yesterday.
+    pub wanted: Result<(Lead, CallRequest), Vec<Unusable>>,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -35,6 +40,8 @@ pub enum RequestError {
     KeyReused,
     #[error("the first request with this key is still running")]
     StillRunning,
+    #[error("the request cannot be used")]
+    Unusable(Vec<Unusable>),
     #[error(transparent)]
     Store(#[from] store::Error),
 }
@@ -47,33 +54,52 @@ pub struct Requested {
 }
 
 /// Durable when it returns. For a caller that waits, the booking is worked on until it rests or the wait is over.
-pub async fn request_booking(desk: &Desk<'_>, trigger: Trigger, wait: Option<SignedDuration>) -> Result<Requested, RequestError> {
+pub async fn request_booking(
+    desk: &Desk<'_>,
+    trigger: Trigger,
+    wait: Option<SignedDuration>,
+) -> Result<Requested, RequestError> {
     let now = desk.clock.now();
     let deadline = wait.map(|wait| now + wait);
+    let key_hash = hash::short(&[trigger.connector, &trigger.key]);
+    let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint };
+    let (lead, call) = match trigger.wanted {
+        Ok(wanted) => wanted,
+        Err(problems) => {
+            return match desk.bookings.known(desk.id, &idempotency, now).await? {
+                Some(known) => existing(desk, known, deadline).await,
+                None => Err(RequestError::Unusable(problems)),
+            };
+        }
+    };
     let owner = desk.random.id(now);
     // A caller that waits holds the lease from the start, so that the stream's worker does not get in between.
     let lease = wait.map(|_| Lease { owner: owner.clone(), until: now + desk.seller.booking.lease });
-    let key_hash = hash::short(&[trigger.connector, &trigger.key]);
-    let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint.clone() };
-    let booking = booking(desk, trigger, lease, now);
+    let booking = booking(desk, trigger.connector, (lead, call), lease, now);
     match desk.bookings.create(&booking, &idempotency, &owner).await? {
         Created::New => match deadline {
             Some(deadline) => Ok(Requested { booking: work(desk, booking, &owner, Some(deadline)).await?, new: true }),
             None => Ok(Requested { booking, new: true }),
         },
-        Created::Existing { same_request: false, .. } => Err(RequestError::KeyReused),
-        Created::Existing { booking: id, .. } => existing(desk, &id, deadline).await,
+        Created::Existing(known) => existing(desk, known, deadline).await,
     }
 }
 
-fn booking(desk: &Desk<'_>, trigger: Trigger, lease: Option<Lease>, now: Timestamp) -> Booking {
-    let person = keys::person_hash(desk.seller.person_key.expose(), trigger.lead.mobile.e164().expose());
+fn booking(
+    desk: &Desk<'_>,
+    connector: &str,
+    wanted: (Lead, CallRequest),
+    lease: Option<Lease>,
+    now: Timestamp,
+) -> Booking {
+    let (lead, call) = wanted;
+    let person = keys::person_hash(desk.seller.person_key.expose(), lead.mobile.e164().expose());
     Booking {
         id: BookingId::parse(desk.random.id(now)).expect("a UUID is a booking id"),
         seller: desk.id.clone(),
-        lead: trigger.lead,
-        call: trigger.call,
-        connector: trigger.connector.to_owned(),
+        lead,
+        call,
+        connector: connector.to_owned(),
         person,
         created_at: now,
         state: State::Requested,
@@ -89,7 +115,11 @@ fn booking(desk: &Desk<'_>, trigger: Trigger, lease: Option<Lease>, now: Timesta
     }
 }
 
-async fn existing(desk: &Desk<'_>, id: &BookingId, deadline: Option<Timestamp>) -> Result<Requested, RequestError> {
+async fn existing(desk: &Desk<'_>, known: Known, deadline: Option<Timestamp>) -> Result<Requested, RequestError> {
+    if !known.same_request {
+        return Err(RequestError::KeyReused);
+    }
+    let id = &known.booking;
     let missing = || store::Error::Corrupt { table: desk.bookings.table.clone(), field: "booking" };
     if deadline.is_some() {
         match advance_booking(desk, id, deadline).await? {

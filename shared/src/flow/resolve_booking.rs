@@ -31,8 +31,14 @@ pub async fn resolve_booking(desk: &Desk<'_>, id: &BookingId, resolution: Resolu
         let booking = desk.bookings.get(desk.id, id).await?.ok_or(ResolveError::Missing)?;
         match &booking.state {
             State::NeedsHuman { .. } => {}
-            State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } => return Err(ResolveError::AlreadySettled),
-            State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } | State::InDoubt { .. } => {
+            State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } => {
+                return Err(ResolveError::AlreadySettled);
+            }
+            State::Requested
+            | State::Captured { .. }
+            | State::SlotHeld { .. }
+            | State::Scheduling { .. }
+            | State::InDoubt { .. } => {
                 return Err(ResolveError::StillRunning);
             }
         }

@@ -65,7 +65,13 @@ struct PageEvent<'b> {
 
 /// A page's batch. One bad event never sinks the rest; a store that fails sinks all, and what was stored by then is a
 /// duplicate when the page tries again.
-pub async fn take_page_events(events: &Events, seller: &SellerId, origin: &str, body: &[u8], now: Timestamp) -> Result<Taken, BatchError> {
+pub async fn take_page_events(
+    events: &Events,
+    seller: &SellerId,
+    origin: &str,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<Taken, BatchError> {
     let batch: Batch<'_> = serde_json::from_slice(body).map_err(|_| BatchError::NotJson)?;
     if batch.events.len() > MOST_EVENTS {
         return Err(BatchError::TooManyEvents);
@@ -81,8 +87,8 @@ pub async fn take_page_events(events: &Events, seller: &SellerId, origin: &str, 
             Err(code) => taken.rejected.push((index, code)),
         }
     }
-    let mut writes = stream::iter(&fit)
-        .map(|event| async move { (event.draft.kind, events.put(event).await) })
+    let mut writes = stream::iter(fit)
+        .map(|event: Event| async move { (event.draft.kind, events.put(&event).await) })
         .buffer_unordered(AT_ONCE);
     let mut failed = None;
     while let Some((kind, stored)) = writes.next().await {
@@ -119,12 +125,20 @@ fn read(raw: &RawValue, origin: &str) -> Result<(Read, Option<String>), &'static
 /// The page without its query and fragment (they carry personal data), if it is of the request's origin.
 fn page_of(page: &str, origin: &str) -> Option<String> {
     let path = page.split(['?', '#']).next().unwrap_or_default();
-    let rest = path.get(..origin.len()).filter(|start| start.eq_ignore_ascii_case(origin)).map(|_| &path[origin.len()..])?;
+    let rest =
+        path.get(..origin.len()).filter(|start| start.eq_ignore_ascii_case(origin)).map(|_| &path[origin.len()..])?;
     (rest.is_empty() || rest.starts_with('/')).then(|| path.chars().take(512).collect())
 }
 
 /// A vendor's webhook, whose sender is proven to `trust`.
-pub async fn take_webhook(events: &Events, seller: &SellerId, vendor: Vendor, trust: Trust, body: &[u8], now: Timestamp) -> Result<(Stored, Kind), WebhookError> {
+pub async fn take_webhook(
+    events: &Events,
+    seller: &SellerId,
+    vendor: Vendor,
+    trust: Trust,
+    body: &[u8],
+    now: Timestamp,
+) -> Result<(Stored, Kind), WebhookError> {
     let draft = vendors::read_webhook(vendor, body).map_err(|_| WebhookError::NotJson)?;
     let kind = draft.kind;
     let event = Event { seller: seller.clone(), trust, received_at: now, page: None, draft };
@@ -146,9 +160,14 @@ mod tests {
     #[test]
     fn a_page_must_be_of_the_requests_origin_and_loses_its_query() {
         let origin = "https://shop.example.com";
-        assert_eq!(page_of("https://shop.example.com/p?mobile=1#x", origin).as_deref(), Some("https://shop.example.com/p"));
+        assert_eq!(
+            page_of("https://shop.example.com/p?mobile=1#x", origin).as_deref(),
+            Some("https://shop.example.com/p")
+        );
         assert_eq!(page_of("https://SHOP.example.com", origin).as_deref(), Some("https://SHOP.example.com"));
-        for foreign in ["https://shop.example.com.evil.example", "https://evil.example/", "http://shop.example.com/", "", "é"] {
+        for foreign in
+            ["https://shop.example.com.evil.example", "https://evil.example/", "http://shop.example.com/", "", "é"]
+        {
             assert_eq!(page_of(foreign, origin), None, "{foreign}");
         }
     }

@@ -26,7 +26,14 @@ pub enum Witnessed {
 }
 
 /// `data` is the stored event's payload, `writer` unique to this run.
-pub async fn witness(bookings: &Bookings, seller: (&SellerId, &Seller), trust: Trust, data: &str, writer: &str, now: Timestamp) -> Result<Witnessed, store::Error> {
+pub async fn witness(
+    bookings: &Bookings,
+    seller: (&SellerId, &Seller),
+    trust: Trust,
+    data: &str,
+    writer: &str,
+    now: Timestamp,
+) -> Result<Witnessed, store::Error> {
     let (id, seller) = seller;
     if !Action::Witness.allowed_to(trust) {
         return Ok(Witnessed::Nobody);
@@ -49,7 +56,13 @@ pub async fn witness(bookings: &Bookings, seller: (&SellerId, &Seller), trust: T
     Ok(Witnessed::Nobody)
 }
 
-async fn settle(bookings: &Bookings, mut booking: Booking, seen: &Sighting, writer: &str, now: Timestamp) -> Result<Option<Witnessed>, store::Error> {
+async fn settle(
+    bookings: &Bookings,
+    mut booking: Booking,
+    seen: &Sighting,
+    writer: &str,
+    now: Timestamp,
+) -> Result<Option<Witnessed>, store::Error> {
     loop {
         let scheduled = matches!(booking.state, State::Scheduled { .. });
         let Ok(mut next) = booking.after(Outcome::Witnessed, now) else { return Ok(None) };

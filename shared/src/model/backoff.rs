@@ -24,7 +24,8 @@ impl Backoff {
 
     /// The wait after the `failures`-th failure in a row (from 1). `chance` is in 0..1. What the vendor asked for is a floor.
     pub fn wait(&self, failures: u32, chance: f64, asked: Option<SignedDuration>) -> SignedDuration {
-        let doubled = self.base.as_secs_f64() * 2f64.powi(i32::try_from(failures.saturating_sub(1).min(40)).unwrap_or(40));
+        let doubled =
+            self.base.as_secs_f64() * 2f64.powi(i32::try_from(failures.saturating_sub(1).min(40)).unwrap_or(40));
         let wait = doubled.min(self.most.as_secs_f64()) * (1.0 + self.jitter * (2.0 * chance - 1.0));
         let wait = SignedDuration::try_from_secs_f64(wait).unwrap_or(self.most);
         asked.map_or(wait, |asked| wait.max(asked))

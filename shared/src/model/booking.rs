@@ -82,7 +82,9 @@ impl Booking {
             State::Scheduling { .. } => Step::Doubt,
             State::InDoubt { until, .. } if *until <= now => Step::EndWindow,
             State::InDoubt { until, .. } => Step::Wait(*until),
-            State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } | State::NeedsHuman { .. } => Step::Rest,
+            State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } | State::NeedsHuman { .. } => {
+                Step::Rest
+            }
         }
     }
 

@@ -71,7 +71,13 @@ mod tests {
     #[test]
     fn trap_6_vendor_times_are_read_in_every_spelling() {
         let at = rfc3339("2026-02-23T07:37:53Z");
-        for value in [json!(1_771_832_273), json!("1771832273"), json!(1_771_832_273_000_i64), json!("1771832273000"), json!("2026-02-23T07:37:53Z")] {
+        for value in [
+            json!(1_771_832_273),
+            json!("1771832273"),
+            json!(1_771_832_273_000_i64),
+            json!("1771832273000"),
+            json!("2026-02-23T07:37:53Z"),
+        ] {
             assert_eq!(vendor(&value), at, "{value}");
         }
         for value in [json!("?"), json!(null), json!({}), json!(0), json!("1e300"), json!("NaN")] {

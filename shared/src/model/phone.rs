@@ -21,7 +21,7 @@ impl Phone {
         if !(4..=40).contains(&plain.len()) || plain.chars().any(char::is_alphabetic) {
             return Err(NotAPhone);
         }
-        let number = PhoneNumber::parse_with_country(&plain, country.0).ok_or(NotAPhone)?;
+        let number = read(&plain, country).ok_or(NotAPhone)?;
         let e164 = number.e164().to_owned();
         // Under calling code 1 the library's prefix includes the area code of small countries; Popin's `country` is "1".
         let prefix = number.country_code().to_string();
@@ -52,6 +52,18 @@ impl Phone {
     pub fn national(&self) -> Sensitive<String> {
         Sensitive::new(self.e164.expose()[1 + self.country.len()..].to_owned())
     }
+}
+
+/// Digits that begin with the country's own calling code may be a whole number that lost its plus: read as national,
+/// `91 95445 10895` would be an Indian number of 14 digits. So long a number is read the other way, where there is one.
+fn read(plain: &str, country: Country) -> Option<PhoneNumber> {
+    let national = PhoneNumber::parse_with_country(plain, country.0);
+    if plain.contains('+') || national.as_ref().is_some_and(|number| number.e164().len() <= 14) {
+        return national;
+    }
+    let digits: String = plain.chars().filter(char::is_ascii_digit).collect();
+    let whole = PhoneNumber::parse(&format!("+{digits}")).filter(|whole| whole.country().code == country.0);
+    whole.or(national)
 }
 
 /// The country that a number without one belongs to.
@@ -96,7 +108,18 @@ mod tests {
 
     #[test]
     fn every_spelling_of_a_number_is_the_same_number() {
-        for raw in ["9544510895", "09544510895", "+919544510895", "00919544510895", "+91-95445-10895", "95445 10895", "９５４４５１０８９５", "(+91) 95445 10895", "91 9544510895", "\u{202A}+91 95445 10895\u{202C}"] {
+        for raw in [
+            "9544510895",
+            "09544510895",
+            "+919544510895",
+            "00919544510895",
+            "+91-95445-10895",
+            "95445 10895",
+            "９５４４５１０８９５",
+            "(+91) 95445 10895",
+            "91 9544510895",
+            "\u{202A}+91 95445 10895\u{202C}",
+        ] {
             let phone = Phone::parse(raw, india()).unwrap_or_else(|e| panic!("{raw}: {e}"));
             assert_eq!(phone.e164().expose(), "+919544510895", "{raw}");
             assert_eq!((phone.country(), phone.national().expose().as_str()), ("91", "9544510895"), "{raw}");

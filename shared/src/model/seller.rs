@@ -1,12 +1,6 @@
 //! The sellers document (DESIGN section 6): a fault names the seller and the field, never the value.
 
-use super::{
-    diary::SlotRules,
-    ids::SellerId,
-    lead::IfTaken,
-    phone::Country,
-    sensitive::Sensitive,
-};
+use super::{diary::SlotRules, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -22,8 +16,9 @@ pub struct FaultyDocument(pub Vec<String>);
 
 impl Sellers {
     pub fn parse(json: &[u8]) -> Result<Self, FaultyDocument> {
-        let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json)
-            .map_err(|e| FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())]))?;
+        let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json).map_err(|e| {
+            FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())])
+        })?;
         let mut sellers = BTreeMap::new();
         let mut faults = Vec::new();
         for (id, value) in document {
@@ -102,7 +97,12 @@ impl<'de> Deserialize<'de> for Credential {
         let raw = match serde_json::Value::deserialize(deserializer)? {
             serde_json::Value::String(text) => text,
             serde_json::Value::Number(number) => number.to_string(),
-            _ => return Err(D::Error::custom("rule: is not text")),
+            serde_json::Value::Null
+            | serde_json::Value::Bool(_)
+            | serde_json::Value::Array(_)
+            | serde_json::Value::Object(_) => {
+                return Err(D::Error::custom("rule: is not text"));
+            }
         };
         if raw.trim().is_empty() || raw.trim() == "." || !raw.bytes().all(|b| (b' '..0x7f).contains(&b)) {
             return Err(D::Error::custom("rule: is empty or a dot, or not a header value"));
@@ -369,6 +369,13 @@ impl Document {
         }
         if let Some((vendor, _)) = self.webhooks.iter().find(|(_, w)| w.keys.is_empty() && w.path_secrets.is_empty()) {
             return Err(format!("webhooks.{vendor} has neither keys nor path_secrets"));
+        }
+        let standard = self.crm.standard.iter().flat_map(|standard| &standard.secrets);
+        if let Some(at) = standard
+            .map(Secret::expose)
+            .position(|secret| !secret.starts_with("whsec_") && !secret.starts_with("whpk_"))
+        {
+            return Err(format!("crm.standard.secrets[{at}] begins with neither whsec_ nor whpk_"));
         }
         if !(1..=1000).contains(&self.slots.capacity) {
             return Err("slots.capacity is not from 1 to 1000".into());

@@ -1,11 +1,6 @@
 //! The booking saga (DESIGN section 5): where a booking stands, what can happen to it, and what follows.
 
-use super::{
-    diary::Slot,
-    ids::CustomerId,
-    seller::OnSilence,
-    sensitive::Sensitive,
-};
+use super::{diary::Slot, ids::CustomerId, seller::OnSilence, sensitive::Sensitive};
 use jiff::Timestamp;
 
 /// Popin's side of a captured lead. The join link is a bearer secret in practice, but it is what the CRM is for.
@@ -75,17 +70,42 @@ impl HumanReason {
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum State {
     Requested,
-    Captured { customer: Customer },
+    Captured {
+        customer: Customer,
+    },
     /// The slot is pinned before Popin is asked, so that a retry asks for the same one.
-    SlotHeld { customer: Customer, held: Held },
+    SlotHeld {
+        customer: Customer,
+        held: Held,
+    },
     /// Written before the call leaves: whoever finds it without a live lease finds an unknown outcome.
-    Scheduling { customer: Customer, held: Held },
-    InDoubt { customer: Customer, held: Held, until: Timestamp },
-    Scheduled { customer: Option<Customer>, held: Option<Held>, confirmed_by: ConfirmedBy },
-    NoSlot { customer: Customer },
-    Refused { customer: Option<Customer>, reason: RefusedReason },
+    Scheduling {
+        customer: Customer,
+        held: Held,
+    },
+    InDoubt {
+        customer: Customer,
+        held: Held,
+        until: Timestamp,
+    },
+    Scheduled {
+        customer: Option<Customer>,
+        held: Option<Held>,
+        confirmed_by: ConfirmedBy,
+    },
+    NoSlot {
+        customer: Customer,
+    },
+    Refused {
+        customer: Option<Customer>,
+        reason: RefusedReason,
+    },
     /// `held` where Popin may have the call: the claim stays.
-    NeedsHuman { customer: Option<Customer>, held: Option<Held>, reason: HumanReason },
+    NeedsHuman {
+        customer: Option<Customer>,
+        held: Option<Held>,
+        reason: HumanReason,
+    },
 }
 
 /// What happened to a booking.
@@ -108,7 +128,9 @@ pub enum Outcome {
     /// The call had no effect for certain: not sent, or turned away.
     NotDone,
     /// Nobody can know whether the call had its effect.
-    Unanswered { until: Timestamp },
+    Unanswered {
+        until: Timestamp,
+    },
     /// Popin's webhook tells of this very call.
     Witnessed,
     /// The window of doubt ended in silence.
@@ -152,7 +174,11 @@ impl State {
     pub fn at_rest(&self) -> bool {
         match self {
             Self::Scheduled { .. } | Self::NoSlot { .. } | Self::Refused { .. } | Self::NeedsHuman { .. } => true,
-            Self::Requested | Self::Captured { .. } | Self::SlotHeld { .. } | Self::Scheduling { .. } | Self::InDoubt { .. } => false,
+            Self::Requested
+            | Self::Captured { .. }
+            | Self::SlotHeld { .. }
+            | Self::Scheduling { .. }
+            | Self::InDoubt { .. } => false,
         }
     }
 
@@ -180,12 +206,14 @@ impl State {
     }
 
     /// Every pair of state and outcome is decided here, and nowhere else.
+    #[expect(clippy::too_many_lines, reason = "one match is the point: no pair may hide in a helper")]
     pub fn after(self, outcome: Outcome) -> Result<Self, IllegalStep> {
         use Outcome::{
             Asking, CapturedAs, Confirmed, Disagreed, GaveUp, LeadRefused, NotDone, NothingFree, Resolved, SlotGone,
             SlotPicked, SlotRefused, Unanswered, WindowOver, Witnessed,
         };
-        let scheduled = |customer, held, confirmed_by| Self::Scheduled { customer: Some(customer), held: Some(held), confirmed_by };
+        let scheduled =
+            |customer, held, confirmed_by| Self::Scheduled { customer: Some(customer), held: Some(held), confirmed_by };
         let ask_human = |customer, held, reason| Self::NeedsHuman { customer: Some(customer), held, reason };
         match (self, outcome) {
             (Self::Requested | Self::Captured { .. }, CapturedAs(customer)) => Ok(Self::Captured { customer }),
@@ -196,9 +224,13 @@ impl State {
 
             (Self::Captured { customer }, SlotPicked(held)) => Ok(Self::SlotHeld { customer, held }),
             (Self::Captured { customer }, NothingFree) => Ok(Self::NoSlot { customer }),
-            (Self::Captured { customer } | Self::SlotHeld { customer, .. } | Self::Scheduling { customer, .. } | Self::InDoubt { customer, .. }, SlotGone(alternatives)) => {
-                Ok(Self::Refused { customer: Some(customer), reason: RefusedReason::SlotTaken(alternatives) })
-            }
+            (
+                Self::Captured { customer }
+                | Self::SlotHeld { customer, .. }
+                | Self::Scheduling { customer, .. }
+                | Self::InDoubt { customer, .. },
+                SlotGone(alternatives),
+            ) => Ok(Self::Refused { customer: Some(customer), reason: RefusedReason::SlotTaken(alternatives) }),
             (Self::Captured { customer }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
 
             (Self::SlotHeld { customer, held }, Asking) => Ok(Self::Scheduling { customer, held }),
@@ -206,9 +238,13 @@ impl State {
             (Self::SlotHeld { customer, held }, GaveUp(HumanReason::MaxAttempts)) => {
                 Ok(ask_human(customer, Some(held), HumanReason::MaxAttempts))
             }
-            (Self::SlotHeld { customer, .. }, GaveUp(reason @ (HumanReason::OutcomeUnknown | HumanReason::PopinUnavailable | HumanReason::ReplyDisagrees))) => {
-                Ok(ask_human(customer, None, reason))
-            }
+            (
+                Self::SlotHeld { customer, .. },
+                GaveUp(
+                    reason
+                    @ (HumanReason::OutcomeUnknown | HumanReason::PopinUnavailable | HumanReason::ReplyDisagrees),
+                ),
+            ) => Ok(ask_human(customer, None, reason)),
 
             (Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, Confirmed) => {
                 Ok(scheduled(customer, held, ConfirmedBy::Reply))
@@ -216,22 +252,28 @@ impl State {
             (Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, Disagreed) => {
                 Ok(ask_human(customer, Some(held), HumanReason::ReplyDisagrees))
             }
-            (Self::SlotHeld { customer, .. } | Self::Scheduling { customer, .. } | Self::InDoubt { customer, .. }, SlotRefused) => {
-                Ok(Self::Captured { customer })
-            }
+            (
+                Self::SlotHeld { customer, .. } | Self::Scheduling { customer, .. } | Self::InDoubt { customer, .. },
+                SlotRefused,
+            ) => Ok(Self::Captured { customer }),
             (Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, NotDone) => {
                 Ok(Self::SlotHeld { customer, held })
             }
             (Self::Scheduling { customer, held }, Unanswered { until }) => Ok(Self::InDoubt { customer, held, until }),
             // A window that runs already is not made longer.
             (doubt @ Self::InDoubt { .. }, Unanswered { .. }) => Ok(doubt),
-            (Self::SlotHeld { customer, held } | Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, Witnessed) => {
-                Ok(scheduled(customer, held, ConfirmedBy::Webhook))
-            }
+            (
+                Self::SlotHeld { customer, held }
+                | Self::Scheduling { customer, held }
+                | Self::InDoubt { customer, held, .. },
+                Witnessed,
+            ) => Ok(scheduled(customer, held, ConfirmedBy::Webhook)),
             (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::AskHuman)) => {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }
-            (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::Retry)) => Ok(Self::SlotHeld { customer, held }),
+            (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::Retry)) => {
+                Ok(Self::SlotHeld { customer, held })
+            }
 
             // Seen by both sides.
             (done @ Self::Scheduled { .. }, Confirmed | Witnessed) => Ok(done),
@@ -249,40 +291,112 @@ impl State {
             (Self::NeedsHuman { customer, .. }, Resolved(Resolution::NotScheduled)) => {
                 Ok(Self::Refused { customer, reason: RefusedReason::ResolvedByHuman })
             }
-            (Self::NeedsHuman { customer: Some(customer), .. }, Resolved(Resolution::Retry)) => Ok(Self::Captured { customer }),
+            (Self::NeedsHuman { customer: Some(customer), .. }, Resolved(Resolution::Retry)) => {
+                Ok(Self::Captured { customer })
+            }
             (Self::NeedsHuman { customer: None, .. }, Resolved(Resolution::Retry)) => Ok(Self::Requested),
 
             (
                 from @ Self::Requested,
-                outcome @ (SlotPicked(_) | NothingFree | SlotGone(_) | Asking | Confirmed | Disagreed | SlotRefused | NotDone | Unanswered { .. } | Witnessed | WindowOver(_) | Resolved(_)),
+                outcome @ (SlotPicked(_)
+                | NothingFree
+                | SlotGone(_)
+                | Asking
+                | Confirmed
+                | Disagreed
+                | SlotRefused
+                | NotDone
+                | Unanswered { .. }
+                | Witnessed
+                | WindowOver(_)
+                | Resolved(_)),
             )
             | (
                 from @ Self::Captured { .. },
-                outcome @ (LeadRefused(_) | Asking | Confirmed | Disagreed | SlotRefused | NotDone | Unanswered { .. } | Witnessed | WindowOver(_) | Resolved(_)),
+                outcome @ (LeadRefused(_)
+                | Asking
+                | Confirmed
+                | Disagreed
+                | SlotRefused
+                | NotDone
+                | Unanswered { .. }
+                | Witnessed
+                | WindowOver(_)
+                | Resolved(_)),
             )
             | (
                 from @ Self::SlotHeld { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Confirmed | Disagreed | NotDone | Unanswered { .. } | WindowOver(_) | Resolved(_)),
+                outcome @ (CapturedAs(_)
+                | LeadRefused(_)
+                | SlotPicked(_)
+                | NothingFree
+                | Confirmed
+                | Disagreed
+                | NotDone
+                | Unanswered { .. }
+                | WindowOver(_)
+                | Resolved(_)),
             )
             | (
                 from @ Self::Scheduling { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | WindowOver(_) | GaveUp(_) | Resolved(_)),
+                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | WindowOver(_)
+                | GaveUp(_) | Resolved(_)),
             )
             | (
                 from @ Self::InDoubt { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | GaveUp(_) | Resolved(_)),
+                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | GaveUp(_)
+                | Resolved(_)),
             )
             | (
                 from @ Self::Scheduled { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | SlotGone(_) | Asking | Disagreed | SlotRefused | NotDone | Unanswered { .. } | WindowOver(_) | GaveUp(_) | Resolved(_)),
+                outcome @ (CapturedAs(_)
+                | LeadRefused(_)
+                | SlotPicked(_)
+                | NothingFree
+                | SlotGone(_)
+                | Asking
+                | Disagreed
+                | SlotRefused
+                | NotDone
+                | Unanswered { .. }
+                | WindowOver(_)
+                | GaveUp(_)
+                | Resolved(_)),
             )
             | (
                 from @ (Self::NoSlot { .. } | Self::Refused { .. }),
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | SlotGone(_) | Asking | Confirmed | Disagreed | SlotRefused | NotDone | Unanswered { .. } | Witnessed | WindowOver(_) | GaveUp(_) | Resolved(_)),
+                outcome @ (CapturedAs(_)
+                | LeadRefused(_)
+                | SlotPicked(_)
+                | NothingFree
+                | SlotGone(_)
+                | Asking
+                | Confirmed
+                | Disagreed
+                | SlotRefused
+                | NotDone
+                | Unanswered { .. }
+                | Witnessed
+                | WindowOver(_)
+                | GaveUp(_)
+                | Resolved(_)),
             )
             | (
                 from @ Self::NeedsHuman { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | SlotGone(_) | Asking | Confirmed | Disagreed | SlotRefused | NotDone | Unanswered { .. } | Witnessed | WindowOver(_) | GaveUp(_)),
+                outcome @ (CapturedAs(_)
+                | LeadRefused(_)
+                | SlotPicked(_)
+                | NothingFree
+                | SlotGone(_)
+                | Asking
+                | Confirmed
+                | Disagreed
+                | SlotRefused
+                | NotDone
+                | Unanswered { .. }
+                | Witnessed
+                | WindowOver(_)
+                | GaveUp(_)),
             ) => Err(IllegalStep { from: from.as_str(), outcome: outcome.as_str() }),
         }
     }

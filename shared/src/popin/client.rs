@@ -98,7 +98,8 @@ impl<'a> Client<'a> {
     /// The same client with less patience.
     #[must_use]
     pub fn within(mut self, most: SignedDuration) -> Self {
-        self.timeout = self.timeout.min(Duration::try_from(most).unwrap_or(Duration::ZERO).max(Duration::from_millis(100)));
+        self.timeout =
+            self.timeout.min(Duration::try_from(most).unwrap_or(Duration::ZERO).max(Duration::from_millis(100)));
         self
     }
 
@@ -139,7 +140,13 @@ impl<'a> Client<'a> {
     }
 
     /// Books the slot. Must not be repeated while its outcome is unknown.
-    pub async fn schedule(&self, customer: &CustomerId, slot: &Slot, lead: &Lead, call: &CallRequest) -> Result<wire::Scheduled, Failure> {
+    pub async fn schedule(
+        &self,
+        customer: &CustomerId,
+        slot: &Slot,
+        lead: &Lead,
+        call: &CallRequest,
+    ) -> Result<wire::Scheduled, Failure> {
         let body = wire::Schedule {
             customer_id: customer.as_str(),
             time: &slot.vendor_time,
@@ -164,7 +171,12 @@ impl<'a> Client<'a> {
         read(&answer)
     }
 
-    fn request(&self, method: Method, endpoint: &str, body: Option<&impl Serialize>) -> Result<Request<Bytes>, Failure> {
+    fn request(
+        &self,
+        method: Method,
+        endpoint: &str,
+        body: Option<&impl Serialize>,
+    ) -> Result<Request<Bytes>, Failure> {
         let mut request = Request::builder()
             .method(method)
             .uri(format!("{}/external/{endpoint}", self.popin.base_url))

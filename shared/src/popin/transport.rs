@@ -16,5 +16,9 @@ pub enum TransportError {
 
 /// Sends a request once, never twice, and reads the whole answer (1 MiB at most) within `timeout`.
 pub trait Transport: Send + Sync {
-    fn send(&self, request: Request<Bytes>, timeout: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>>;
 }

@@ -161,6 +161,9 @@ mod tests {
 
     #[test]
     fn a_message_does_not_repeat_a_number() {
-        assert_eq!(message(&json!({"message": "Mobile +919544510895 is taken since 2025"})), "Mobile +… is taken since 2025");
+        assert_eq!(
+            message(&json!({"message": "Mobile +919544510895 is taken since 2025"})),
+            "Mobile +… is taken since 2025"
+        );
     }
 }

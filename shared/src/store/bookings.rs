@@ -43,8 +43,14 @@ pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
     New,
-    /// The key was used before.
-    Existing { booking: BookingId, same_request: bool },
+    Existing(Known),
+}
+
+/// A key that was used before.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Known {
+    pub booking: BookingId,
+    pub same_request: bool,
 }
 
 #[derive(Clone, Debug, PartialEq)]
@@ -83,17 +89,37 @@ impl Bookings {
                 .build()
                 .expect("table and item are set")
         };
-        let parts = [put(key), put(record::write(booking, writer))].map(|put| TransactWriteItem::builder().put(put).build());
+        let parts =
+            [put(key), put(record::write(booking, writer))].map(|put| TransactWriteItem::builder().put(put).build());
         let Err(error) = self.transact(parts.to_vec()).await else { return Ok(Created::New) };
         let Some(old) = old_item(&error) else { return Err(Error::of(&self.table, &error)) };
-        let read = Reader { table: &self.table, item: &old };
-        let existing = BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?;
+        let known = self.read_known(&old, idempotency)?;
         // The reply to our own first try was lost, and the SDK's second found our own key.
-        if existing == booking.id {
-            return Ok(Created::New);
-        }
-        let same_request = read.text("fingerprint")? == idempotency.fingerprint;
-        Ok(Created::Existing { booking: existing, same_request })
+        Ok(if known.booking == booking.id { Created::New } else { Created::Existing(known) })
+    }
+
+    /// What a key stands for already.
+    pub async fn known(
+        &self,
+        seller: &SellerId,
+        idempotency: &Idempotency,
+        now: Timestamp,
+    ) -> Result<Option<Known>, Error> {
+        let key = keys::idempotency(seller, &idempotency.key_hash);
+        let reply =
+            self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true).send().await;
+        let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
+        let live = |item: &Item| {
+            let read = Reader { table: &self.table, item };
+            read.maybe_number::<i64>("expires_at").is_some_and(|at| at > now.as_second())
+        };
+        item.filter(live).map(|item| self.read_known(&item, idempotency)).transpose()
+    }
+
+    fn read_known(&self, item: &Item, idempotency: &Idempotency) -> Result<Known, Error> {
+        let read = Reader { table: &self.table, item };
+        let booking = BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?;
+        Ok(Known { booking, same_request: read.text("fingerprint")? == idempotency.fingerprint })
     }
 
     pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
@@ -110,7 +136,13 @@ impl Bookings {
     }
 
     /// The right to work on a booking that is not at rest, until the lease ends.
-    pub async fn take_lease(&self, seller: &SellerId, id: &BookingId, lease: &Lease, now: Timestamp) -> Result<Taken, Error> {
+    pub async fn take_lease(
+        &self,
+        seller: &SellerId,
+        id: &BookingId,
+        lease: &Lease,
+        now: Timestamp,
+    ) -> Result<Taken, Error> {
         let sent = self
             .client
             .update_item()
@@ -171,9 +203,11 @@ impl Bookings {
         parts.extend(claims);
         let Err(error) = self.transact(parts).await else { return Ok(Saved::Done) };
         match cancelled(&error) {
-            Some(Cancelled::Condition(0)) => {
-                Ok(if old_item(&error).is_some_and(|old| ours(&old, next, writer)) { Saved::Done } else { Saved::Conflict })
-            }
+            Some(Cancelled::Condition(0)) => Ok(if old_item(&error).is_some_and(|old| ours(&old, next, writer)) {
+                Saved::Done
+            } else {
+                Saved::Conflict
+            }),
             Some(Cancelled::Condition(_)) => Ok(Saved::ClaimTaken),
             Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
         }
@@ -289,6 +323,8 @@ fn ours(old: &Item, next: &Booking, writer: &str) -> bool {
 
 /// The item that stood in the way of a cancelled transaction's first failed condition.
 fn old_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
-    let TransactWriteItemsError::TransactionCanceledException(canceled) = error.as_service_error()? else { return None };
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error.as_service_error()? else {
+        return None;
+    };
     canceled.cancellation_reasons().iter().find(|reason| reason.code() == Some("ConditionalCheckFailed"))?.item.clone()
 }

@@ -3,7 +3,7 @@
 use super::{
     CONFLICTS, Cancelled, Error, cancelled,
     item::{Item, keyed, n, s},
-    keys,
+    keys, lost,
 };
 use crate::model::{event::Event, event::KEPT, instant};
 use aws_sdk_dynamodb::{
@@ -43,9 +43,7 @@ impl Events {
                 .await;
             return match sent {
                 Ok(_) => Ok(Stored::New),
-                Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
-                    Ok(Stored::Duplicate)
-                }
+                Err(error) if lost(&error) => Ok(Stored::Duplicate),
                 Err(error) => Err(Error::of(&self.table, &error)),
             };
         }
@@ -68,7 +66,8 @@ impl Events {
             parts.push(TransactWriteItem::builder().condition_check(check).build());
         }
         for item in rest {
-            let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
+            let put =
+                Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
             parts.push(TransactWriteItem::builder().put(put).build());
         }
         self.transact(parts).await
@@ -126,7 +125,7 @@ fn items(event: &Event) -> (Item, Vec<Item>) {
     set("data", s(first));
     set("expires_at", n(expires_at));
     if !rest.is_empty() {
-        set("parts", n(rest.len() + 1));
+        set("parts", n(rest.len() as u64 + 1));
     }
     if let Some(page) = &event.page {
         set("page", s(page));

@@ -101,14 +101,17 @@ mod tests {
         let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
         let id = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();
         let text = |key: Key| format!("{} | {}", key.pk, key.sk);
-        assert_eq!(text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())), "acme#uid-1 | page-x");
+        assert_eq!(
+            text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())),
+            "acme#uid-1 | page-x"
+        );
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");
         assert_eq!(text(claim(&acme, at, 0)), "acme | claim#2026-11-23T05:00:00Z#0");
         assert_eq!(text(phantom(&acme, at)), "acme | phantom#2026-11-23T05:00:00Z");
         assert_eq!(text(booking(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | booking");
         assert_eq!(text(idempotency(&acme, "ab12")), "acme#idem#ab12 | idempotency");
-        assert_eq!(due_of(&id), "due#1");
+        assert_eq!(due_of(&id), "due#3");
         assert_eq!(person(&acme, "ab12"), "acme#ab12");
         assert_eq!(parse_booking("acme#019a0000-0000-7000-8000-000000000001"), Some((acme, id)));
     }

@@ -71,6 +71,11 @@ impl Error {
     }
 }
 
+/// Whether the write lost against its condition: an answer, not a failure.
+fn lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    matches!(error, SdkError::ServiceError(service) if service.err().code() == Some("ConditionalCheckFailedException"))
+}
+
 /// How a transaction was cancelled, part by part.
 enum Cancelled {
     /// The first part, in order, whose condition failed.
@@ -80,7 +85,9 @@ enum Cancelled {
 }
 
 /// Reads the reasons of a cancelled transaction; `None` for every other error.
-fn cancelled<R>(error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>) -> Option<Cancelled> {
+fn cancelled<R>(
+    error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>,
+) -> Option<Cancelled> {
     use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException as Canceled;
     let SdkError::ServiceError(service) = error else { return None };
     if service.err().code() == Some("TransactionConflictException") {

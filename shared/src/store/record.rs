@@ -93,15 +93,12 @@ pub(super) fn write(booking: &Booking, writer: &str) -> Item {
         set("lease_owner", s(&lease.owner));
         set("lease_until", n(lease.until.as_millisecond()));
     }
-    match booking.due_at {
-        Some(due_at) => {
-            set("due", s(keys::due_of(&booking.id)));
-            set("due_at", s(instant::millis(due_at)));
-        }
-        None => {
-            let last = booking.history.last().map_or(booking.created_at, |(at, _)| *at);
-            set("expires_at", n((last + KEPT).as_second()));
-        }
+    if let Some(due_at) = booking.due_at {
+        set("due", s(keys::due_of(&booking.id)));
+        set("due_at", s(instant::millis(due_at)));
+    } else {
+        let last = booking.history.last().map_or(booking.created_at, |(at, _)| *at);
+        set("expires_at", n((last + KEPT).as_second()));
     }
     set("doc", s(serde_json::to_string(&document(booking)).expect("text, numbers and times are always JSON")));
     item
@@ -124,7 +121,14 @@ fn document(booking: &Booking) -> Document {
             pincode: lead.pincode.as_ref().map(|pin| pin.expose().clone()),
             campaign: lead.campaign.expose().clone(),
         },
-        call: CallDocument { at, from, to, if_taken: call.if_taken.as_str().to_owned(), native: call.native, url: call.url.clone() },
+        call: CallDocument {
+            at,
+            from,
+            to,
+            if_taken: call.if_taken.as_str().to_owned(),
+            native: call.native,
+            url: call.url.clone(),
+        },
         connector: booking.connector.clone(),
         customer: booking.state.customer().map(|customer| {
             (customer.id.as_str().to_owned(), customer.join_url.as_ref().map(|url| url.expose().clone()))
@@ -158,8 +162,14 @@ fn document(booking: &Booking) -> Document {
             document.reason = Some("slot_taken".into());
             document.alternatives = slots.iter().map(|slot| (slot.start, slot.vendor_time.clone())).collect();
         }
-        State::Refused { reason: RefusedReason::ResolvedByHuman, .. } => document.reason = Some("resolved_by_human".into()),
-        State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } | State::NoSlot { .. } => {}
+        State::Refused { reason: RefusedReason::ResolvedByHuman, .. } => {
+            document.reason = Some("resolved_by_human".into());
+        }
+        State::Requested
+        | State::Captured { .. }
+        | State::SlotHeld { .. }
+        | State::Scheduling { .. }
+        | State::NoSlot { .. } => {}
     }
     document
 }
@@ -253,7 +263,11 @@ fn state(name: &str, document: &Document) -> Option<State> {
                 "lead" => RefusedReason::Lead(document.message.clone()?),
                 "resolved_by_human" => RefusedReason::ResolvedByHuman,
                 "slot_taken" => RefusedReason::SlotTaken(
-                    document.alternatives.iter().map(|(start, vendor_time)| Slot { start: *start, vendor_time: vendor_time.clone() }).collect(),
+                    document
+                        .alternatives
+                        .iter()
+                        .map(|(start, vendor_time)| Slot { start: *start, vendor_time: vendor_time.clone() })
+                        .collect(),
                 ),
                 _ => return None,
             },
@@ -261,9 +275,14 @@ fn state(name: &str, document: &Document) -> Option<State> {
         "needs_human" => State::NeedsHuman {
             customer,
             held,
-            reason: [HumanReason::OutcomeUnknown, HumanReason::PopinUnavailable, HumanReason::MaxAttempts, HumanReason::ReplyDisagrees]
-                .into_iter()
-                .find(|known| Some(known.as_str()) == reason)?,
+            reason: [
+                HumanReason::OutcomeUnknown,
+                HumanReason::PopinUnavailable,
+                HumanReason::MaxAttempts,
+                HumanReason::ReplyDisagrees,
+            ]
+            .into_iter()
+            .find(|known| Some(known.as_str()) == reason)?,
         },
         _ => return None,
     })

@@ -3,7 +3,7 @@
 use super::{
     Error,
     item::{Item, Reader, keyed, n, s},
-    keys,
+    keys, lost,
 };
 use crate::model::{
     diary::{Claim, Diary, Refresh, Slot, Snapshot},
@@ -83,7 +83,13 @@ impl Slots {
     }
 
     /// Single flight: of any number of ticks at once, one gets the turn, and only when the refresh is due.
-    pub async fn take_turn(&self, seller: &SellerId, owner: &str, now: Timestamp, until: Timestamp) -> Result<Turn, Error> {
+    pub async fn take_turn(
+        &self,
+        seller: &SellerId,
+        owner: &str,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Turn, Error> {
         let sent = self
             .client
             .update_item()
@@ -107,9 +113,7 @@ impl Slots {
                 let failures = Reader { table: &self.table, item: &item }.maybe_number("failures").unwrap_or(0);
                 Ok(Turn::Ours { failures })
             }
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => {
-                Ok(Turn::NotOurs)
-            }
+            Err(error) if lost(&error) => Ok(Turn::NotOurs),
             Err(error) => Err(Error::of(&self.table, &error)),
         }
     }
@@ -133,7 +137,7 @@ impl Slots {
             .await;
         match sent {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) if lost(&error) => Ok(()),
             Err(error) => Err(Error::of(&self.table, &error)),
         }
     }
@@ -152,13 +156,17 @@ impl Slots {
             .expression_attribute_values(":failures", n(refresh.failures));
         update = match &refresh.last_error {
             Some(error) => update
-                .update_expression("SET next_due = :due, failures = :failures, last_error = :error REMOVE lease_until, lease_owner")
+                .update_expression(
+                    "SET next_due = :due, failures = :failures, last_error = :error REMOVE lease_until, lease_owner",
+                )
                 .expression_attribute_values(":error", s(error)),
-            None => update.update_expression("SET next_due = :due, failures = :failures REMOVE lease_until, lease_owner, last_error"),
+            None => update.update_expression(
+                "SET next_due = :due, failures = :failures REMOVE lease_until, lease_owner, last_error",
+            ),
         };
         match update.send().await {
             Ok(_) => Ok(()),
-            Err(error) if error.as_service_error().is_some_and(|e| e.is_conditional_check_failed_exception()) => Ok(()),
+            Err(error) if lost(&error) => Ok(()),
             Err(error) => Err(Error::of(&self.table, &error)),
         }
     }

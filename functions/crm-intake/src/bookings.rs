@@ -1,0 +1,205 @@
+//! Our own bookings API: create with an idempotency key, read, and settle what needs a human.
+
+use crate::{App, unavailable};
+use frontdesk::{
+    crm::{Unusable, request},
+    edge::{
+        answer::{self, MOST_WEBHOOK, Problem},
+        booking_view::BookingView,
+        proof,
+    },
+    flow::{
+        request_booking::{RequestError, Requested, Trigger, request_booking},
+        resolve_booking::{ResolveError, resolve_booking},
+    },
+    model::{
+        canonical::canonical_value,
+        hash,
+        ids::{BookingId, SellerId},
+        seller::{Seller, Sellers},
+        state::{RefusedReason, Resolution, State},
+    },
+};
+use http::{HeaderMap, HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
+use lambda_http::{Body, Request, Response};
+use serde::Deserialize;
+use serde_json::{Value, json};
+
+/// The longest that a caller may ask us to wait.
+const MOST_WAIT: u64 = 20;
+const MOST_KEY: usize = 255;
+
+pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
+    let body = answer::body(request, MOST_WEBHOOK)?;
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let (id, seller) = caller(&sellers, seller, request.headers())?;
+    let key = idempotency_key(request.headers())?;
+    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
+    let wanted = request::parse(&body, seller, app.clock.now());
+    let fingerprint = hash::hex(canonical_value(&body).as_bytes());
+    let trigger = Trigger { connector: "bookings", key, fingerprint, wanted };
+    book(app, request.headers(), (id, seller), trigger).await
+}
+
+/// Requests the booking and answers as a caller of this API, or of a connector like it, is answered.
+pub(crate) async fn book(
+    app: &App,
+    headers: &HeaderMap,
+    seller: (&SellerId, &Seller),
+    trigger: Trigger,
+) -> Result<Response<Body>, Problem> {
+    let (id, seller) = seller;
+    let wait = answer::prefer_wait(headers).filter(|&seconds| seconds > 0).map(|seconds| seconds.min(MOST_WAIT));
+    let patience = wait.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)));
+    let requested = request_booking(&app.desk(id, seller), trigger, patience).await.map_err(|error| match error {
+        RequestError::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "Idempotency key reused",
+            "This key was used for a request with another body.",
+        ),
+        RequestError::StillRunning => {
+            let detail = "The first request with this key has not ended yet: send it again in a moment.";
+            Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
+        }
+        RequestError::Unusable(problems) => unusable(&problems),
+        RequestError::Store(error) => unavailable(&error),
+    })?;
+    let mut response = answer(&requested, patience.is_some());
+    if let (Some(seconds), Ok(response)) = (wait, &mut response) {
+        let applied = HeaderValue::from_str(&format!("wait={seconds}")).expect("digits are a header value");
+        response.headers_mut().insert("preference-applied", applied);
+    }
+    response
+}
+
+/// For a caller that waited: 201 at rest, 409 when the one slot is gone, 422 when Popin refused the lead; else 202.
+fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem> {
+    let booking = &requested.booking;
+    let view = BookingView::of(booking);
+    let location = format!("/v1/bookings/{}/{}", booking.seller, booking.id);
+    let status = match &booking.state {
+        State::Refused { reason: RefusedReason::SlotTaken(_), .. } if waited => {
+            let detail = "The slot that was asked for is gone, or was never offered.";
+            let problem = Problem::new(StatusCode::CONFLICT, "slot_taken", "Slot taken", detail);
+            return Err(problem
+                .with("booking_id", booking.id.as_str())
+                .with("alternatives", json!(view.alternatives())));
+        }
+        State::Refused { reason: RefusedReason::Lead(message), .. } if waited => {
+            let problem =
+                Problem::new(StatusCode::UNPROCESSABLE_ENTITY, "refused", "Refused by Popin", message.clone());
+            return Err(problem.with("booking_id", booking.id.as_str()));
+        }
+        State::Scheduled { .. } | State::NoSlot { .. } if waited => StatusCode::CREATED,
+        State::Scheduled { .. }
+        | State::NoSlot { .. }
+        | State::Refused { .. }
+        | State::NeedsHuman { .. }
+        | State::Requested
+        | State::Captured { .. }
+        | State::SlotHeld { .. }
+        | State::Scheduling { .. }
+        | State::InDoubt { .. } => StatusCode::ACCEPTED,
+    };
+    let mut response = answer::json(status, &view);
+    let location = HeaderValue::from_str(&location).expect("ids are header values");
+    response.headers_mut().insert(header::LOCATION, location);
+    Ok(response)
+}
+
+pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let (seller, _) = caller(&sellers, seller, request.headers())?;
+    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    let booking =
+        app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?.ok_or_else(Problem::not_found)?;
+    Ok(answer::json(StatusCode::OK, &BookingView::of(&booking)))
+}
+
+/// `{"outcome":"scheduled"|"not_scheduled","retry"?:true}`.
+#[derive(Deserialize)]
+struct Decision {
+    outcome: String,
+    #[serde(default)]
+    retry: bool,
+}
+
+pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
+    let body = answer::body(request, MOST_WEBHOOK)?;
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
+    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    let decision: Decision = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
+    let resolution = match (decision.outcome.as_str(), decision.retry) {
+        ("scheduled", false) => Resolution::Scheduled,
+        ("not_scheduled", false) => Resolution::NotScheduled,
+        ("not_scheduled", true) => Resolution::Retry,
+        _ => {
+            let detail = "outcome is scheduled or not_scheduled; retry goes with not_scheduled only.";
+            return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_outcome", "Bad outcome", detail));
+        }
+    };
+    let booking =
+        resolve_booking(&app.desk(seller_id, seller), &id, resolution).await.map_err(|error| match error {
+            ResolveError::Missing => Problem::not_found(),
+            ResolveError::AlreadySettled => Problem::new(
+                StatusCode::CONFLICT,
+                "already_settled",
+                "Already settled",
+                "The booking has ended; nothing was changed.",
+            ),
+            ResolveError::StillRunning => {
+                let detail = "The booking is on its way and needs nobody yet; nothing was changed.";
+                Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail)
+            }
+            ResolveError::Store(error) => unavailable(&error),
+        })?;
+    Ok(answer::json(StatusCode::OK, &BookingView::of(&booking)))
+}
+
+fn caller<'s>(sellers: &'s Sellers, seller: &str, headers: &HeaderMap) -> Result<(&'s SellerId, &'s Seller), Problem> {
+    sellers
+        .get(seller)
+        .filter(|(_, seller)| proof::bearer(headers, &seller.api_keys))
+        .ok_or_else(Problem::not_authenticated)
+}
+
+/// The draft's quoted string or the bare token: the same key.
+fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+    let Some(raw) = headers.get("idempotency-key") else {
+        let detail = "Send an Idempotency-Key header: any text of your own that names this request.";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_missing",
+            "Idempotency key missing",
+            detail,
+        ));
+    };
+    let raw = raw.to_str().unwrap_or_default().trim();
+    let key = raw.strip_prefix('"').and_then(|rest| rest.strip_suffix('"')).unwrap_or(raw);
+    if key.is_empty() || key.len() > MOST_KEY {
+        let detail = "An Idempotency-Key has 1 to 255 printable ASCII characters.";
+        return Err(Problem::new(
+            StatusCode::BAD_REQUEST,
+            "idempotency_key_invalid",
+            "Idempotency key invalid",
+            detail,
+        ));
+    }
+    Ok(key.to_owned())
+}
+
+/// 400 with the code of the first problem, and all of them beside it.
+fn unusable(problems: &[Unusable]) -> Problem {
+    let code = problems.first().map_or("bad_request", |problem| problem.code);
+    let all: Vec<_> = problems.iter().map(|problem| json!({"field": problem.field, "code": problem.code})).collect();
+    Problem::new(
+        StatusCode::BAD_REQUEST,
+        code,
+        "The request cannot be used",
+        "See problems: each names a field and what is wrong with it.",
+    )
+    .with("problems", all)
+}

@@ -1,0 +1,17 @@
+//! The variables of this function, by name.
+
+use frontdesk::edge::env::{Basics, Env, Unconfigured};
+
+#[derive(Debug)]
+pub struct Config {
+    pub basics: Basics,
+    pub slots_table: String,
+}
+
+impl Config {
+    pub fn read(get: &dyn Fn(&str) -> Option<String>) -> Result<Self, Unconfigured> {
+        let env = Env::new(get);
+        let config = Self { basics: Basics::read(&env), slots_table: env.var("SLOTS_TABLE") };
+        env.checked(config)
+    }
+}

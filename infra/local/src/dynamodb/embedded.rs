@@ -1,0 +1,231 @@
+//! The embedded database, and the SDK's HTTP client that hands calls to it in process: counted, priced, and faulty on request.
+
+use super::{
+    dispatch,
+    faults::{self, DbFault, FaultHook},
+    plain,
+};
+use aws_smithy_runtime_api::{
+    client::{
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+        },
+        orchestrator::{HttpRequest, HttpResponse},
+        result::ConnectorError,
+        runtime_components::RuntimeComponents,
+    },
+    http::StatusCode,
+};
+use aws_smithy_types::body::SdkBody;
+use dynoxide::{Database, storage_backend};
+use frontdesk::flow::Clock;
+use serde_json::{Value, json};
+use std::{
+    collections::VecDeque,
+    fmt, mem,
+    path::Path,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+use tokio::{
+    runtime::{Handle, RuntimeFlavor},
+    sync::Notify,
+};
+
+/// How many calls are remembered: enough for any test, and little for a stack that runs for days.
+const REMEMBERED: usize = 10_000;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the embedded database failed: {0}")]
+pub struct NoDatabase(pub(super) String);
+
+/// One database. Clones are the same.
+#[derive(Clone)]
+pub struct Embedded(Arc<Inner>);
+
+struct Inner {
+    db: Database,
+    calls: Mutex<VecDeque<DbCall>>,
+    fault: Mutex<Option<FaultHook>>,
+    written: Notify,
+}
+
+/// One call that the SDK made, its retries each for themselves.
+#[derive(Clone, Debug, PartialEq)]
+pub struct DbCall {
+    pub operation: String,
+    /// The first one, when there are several.
+    pub table: String,
+    /// Capacity units; none when the call failed.
+    pub consumed: Option<f64>,
+    /// 0 when no answer came.
+    pub status: u16,
+}
+
+impl fmt::Debug for Embedded {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        f.write_str("Embedded")
+    }
+}
+
+/// Frontdesk's clock, as the database asks for it.
+struct DatabaseClock(Arc<dyn Clock>);
+
+impl storage_backend::Clock for DatabaseClock {
+    fn now_unix_secs(&self) -> u64 {
+        u64::try_from(self.0.now().as_second()).unwrap_or_default()
+    }
+
+    fn now_unix_secs_f64(&self) -> f64 {
+        self.0.now().as_duration().as_secs_f64()
+    }
+}
+
+impl Embedded {
+    /// In memory, by a clock of one's own.
+    pub fn memory(clock: Arc<dyn Clock>) -> Result<Self, NoDatabase> {
+        Database::memory_with_clock(Arc::new(DatabaseClock(clock))).map(Self::over).map_err(|e| NoDatabase(e.to_string()))
+    }
+
+    /// In a file, which a killed process leaves as it was after its last answer.
+    pub fn file(path: &Path) -> Result<Self, NoDatabase> {
+        let path = path.to_str().ok_or_else(|| NoDatabase("the path is not UTF-8".to_owned()))?;
+        Database::new(path).map(Self::over).map_err(|e| NoDatabase(e.to_string()))
+    }
+
+    fn over(db: Database) -> Self {
+        Self(Arc::new(Inner { db, calls: Mutex::default(), fault: Mutex::default(), written: Notify::new() }))
+    }
+
+    pub fn database(&self) -> &Database {
+        &self.0.db
+    }
+
+    /// The SDK's way here.
+    pub fn http(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
+    }
+
+    /// The calls since the start or the last reset, oldest first.
+    pub fn calls(&self) -> Vec<DbCall> {
+        lock(&self.0.calls).iter().cloned().collect()
+    }
+
+    pub fn reset_calls(&self) {
+        lock(&self.0.calls).clear();
+    }
+
+    /// From now on; `None` ends it.
+    pub fn set_fault(&self, fault: Option<FaultHook>) {
+        *lock(&self.0.fault) = fault;
+    }
+
+    /// Ends when something was written through the SDK since it last did.
+    pub async fn written(&self) {
+        self.0.written.notified().await;
+    }
+
+    /// Every item of a table as plain JSON, by its keys.
+    pub fn items(&self, table: &str) -> Result<Vec<Value>, NoDatabase> {
+        let mut items = Vec::new();
+        let mut request = json!({ "TableName": table });
+        loop {
+            let (status, answer) = dispatch::answer(&self.0.db, "Scan", &request.to_string());
+            let mut answer: Value = serde_json::from_str(&answer).map_err(|e| NoDatabase(e.to_string()))?;
+            if status != 200 {
+                return Err(NoDatabase(answer["__type"].as_str().unwrap_or_default().to_owned()));
+            }
+            items.extend(answer["Items"].as_array().into_iter().flatten().map(plain::item));
+            match answer["LastEvaluatedKey"].take() {
+                Value::Null => break,
+                key => request["ExclusiveStartKey"] = key,
+            }
+        }
+        items.sort_by_key(|item| (item["pk"].to_string(), item["sk"].to_string()));
+        Ok(items)
+    }
+
+    /// Deletes what has ended, and says how much it was.
+    pub fn sweep_ended(&self) -> Result<usize, NoDatabase> {
+        self.0.db.sweep_ttl().map_err(|error| NoDatabase(error.to_string()))
+    }
+
+    fn handle(&self, operation: &str, body: &[u8]) -> Result<(u16, String), ConnectorError> {
+        let mut body: Value = serde_json::from_slice(body).map_err(|error| ConnectorError::user(error.into()))?;
+        let hook = lock(&self.0.fault).clone();
+        let fault = hook.map_or(DbFault::None, |hook| hook(operation, &body));
+        let reply = match fault {
+            DbFault::None | DbFault::LoseReply => self.run(operation, &mut body),
+            DbFault::Throttle => faults::throttled(),
+            DbFault::Conflict => faults::conflict(operation, &body),
+            DbFault::Unreachable => (0, String::new()),
+        };
+        let lost = matches!(fault, DbFault::LoseReply | DbFault::Unreachable);
+        self.remember(operation, &body, &reply, lost);
+        if lost { Err(ConnectorError::io("the connection broke, on request".into())) } else { Ok(reply) }
+    }
+
+    /// Every call is asked what it consumes, so that tests can hold it against its price.
+    fn run(&self, operation: &str, body: &mut Value) -> (u16, String) {
+        if operation.ends_with("Item") || operation.ends_with("Items") || matches!(operation, "Query" | "Scan") {
+            body["ReturnConsumedCapacity"] = "TOTAL".into();
+        }
+        let reply = dispatch::answer(&self.0.db, operation, &body.to_string());
+        let reads = ["GetItem", "Query", "Scan", "BatchGetItem", "TransactGetItems", "DescribeTable"];
+        if reply.0 == 200 && !reads.contains(&operation) {
+            self.0.written.notify_waiters();
+            self.0.written.notify_one();
+        }
+        reply
+    }
+
+    fn remember(&self, operation: &str, body: &Value, (status, answer): &(u16, String), lost: bool) {
+        let capacity = serde_json::from_str::<Value>(answer).unwrap_or_default()["ConsumedCapacity"].take();
+        let consumed = match &capacity {
+            Value::Array(tables) => Some(tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()),
+            one => one["CapacityUnits"].as_f64(),
+        };
+        let mut calls = lock(&self.0.calls);
+        if calls.len() == REMEMBERED {
+            calls.pop_front();
+        }
+        let status = if lost { 0 } else { *status };
+        calls.push_back(DbCall { operation: operation.to_owned(), table: table_of(body), consumed, status });
+    }
+}
+
+fn table_of(body: &Value) -> String {
+    let part = body["TransactItems"][0].as_object().and_then(|part| part.values().next());
+    let batch = body["RequestItems"].as_object().and_then(|tables| tables.keys().next().map(String::as_str));
+    let name = body["TableName"].as_str().or_else(|| part?["TableName"].as_str()).or(batch);
+    name.unwrap_or_default().to_owned()
+}
+
+fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
+    mutex.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl HttpConnector for Embedded {
+    fn call(&self, mut request: HttpRequest) -> HttpConnectorFuture {
+        let this = self.clone();
+        HttpConnectorFuture::new(async move {
+            let target = request.headers().get("x-amz-target").unwrap_or_default();
+            let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
+            let body = mem::replace(request.body_mut(), SdkBody::empty());
+            let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
+            let (status, answer) = match Handle::current().runtime_flavor() {
+                RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| this.handle(&operation, body)),
+                _ => this.handle(&operation, body),
+            }?;
+            let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
+            let mut response = HttpResponse::new(status, SdkBody::from(answer));
+            response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
+            Ok(response)
+        })
+    }
+}
+
+impl HttpClient for Embedded {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
+    }
+}

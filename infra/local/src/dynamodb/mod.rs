@@ -1,0 +1,13 @@
+//! DynamoDB inside this process: the database, the tables of the template in it, and the SDK's way to it without a socket.
+
+mod dispatch;
+mod embedded;
+mod faults;
+mod plain;
+mod tables;
+#[cfg(test)]
+mod tests;
+
+pub use embedded::{DbCall, Embedded, NoDatabase};
+pub use faults::{DbFault, FaultHook};
+pub use tables::{NoTables, client, create_missing};

@@ -1,0 +1,85 @@
+use super::*;
+use serde_json::json;
+
+fn with_event(event: &str) -> String {
+    format!(
+        "Resources:
+  T:
+    Type: AWS::DynamoDB::Table
+    Properties:
+      TableName: things
+      StreamSpecification: {{ StreamViewType: NEW_IMAGE }}
+  F:
+    Type: AWS::Serverless::Function
+    Metadata: {{ BuildProperties: {{ Binary: f }} }}
+    Properties:
+      MemorySize: 128
+      Timeout: 3
+      Environment: {{ Variables: {{ TABLE: !Ref T }} }}
+      Events:
+        E: {event}
+"
+    )
+}
+
+fn refusal(yaml: &str) -> String {
+    Template::parse(yaml).unwrap_err().to_string()
+}
+
+#[test]
+fn the_deployed_template_has_three_tables_and_every_function() {
+    let template = Template::deployed().unwrap();
+    let mut tables: Vec<_> = template.tables.iter().map(|table| table.name.as_str()).collect();
+    tables.sort_unstable();
+    assert_eq!(tables, ["frontdesk-bookings", "frontdesk-events", "frontdesk-slots"]);
+    for name in ["booking-worker", "crm-intake", "event-intake", "slot-cache", "slots-api"] {
+        assert!(template.function(name).is_some(), "{name}");
+    }
+    assert_eq!(template.table_of("BOOKINGS_TABLE").unwrap(), "frontdesk-bookings");
+}
+
+#[test]
+fn a_stream_is_enabled_and_an_item_ends_by_its_attribute() {
+    let template = Template::deployed().unwrap();
+    let bookings = template.tables.iter().find(|table| table.name == "frontdesk-bookings").unwrap();
+    let stream = json!({ "StreamEnabled": true, "StreamViewType": "NEW_IMAGE" });
+    assert_eq!(bookings.create["StreamSpecification"], stream);
+    assert_eq!(bookings.ttl.as_deref(), Some("expires_at"));
+}
+
+#[test]
+fn the_worker_is_woken_by_two_streams_and_a_minute() {
+    let template = Template::deployed().unwrap();
+    let worker = template.function("booking-worker").unwrap();
+    let streams: Vec<_> = worker.streams.iter().map(|s| (s.name.as_str(), s.table.as_str())).collect();
+    let expected =
+        [("booking-worker.NewBooking", "frontdesk-bookings"), ("booking-worker.Witness", "frontdesk-events")];
+    assert_eq!(streams, expected);
+    assert!(worker.streams.iter().all(|s| s.bisect && s.reports_failures && s.retries == Some(10)));
+    let minute = Schedule { every: Duration::from_mins(1), input: json!({ "source": "frontdesk.schedule" }) };
+    assert_eq!(worker.schedules, [minute]);
+}
+
+#[test]
+fn the_environment_names_tables_and_the_sellers() {
+    let template = Template::deployed().unwrap();
+    let environment = &template.function("event-intake").unwrap().environment;
+    assert_eq!(environment["EVENTS_TABLE"], Variable::Text("frontdesk-events".to_owned()));
+    assert_eq!(environment["SELLERS_SECRET_ARN"], Variable::Sellers);
+}
+
+#[test]
+fn what_is_not_known_here_is_named() {
+    let sqs = with_event("{ Type: SQS, Properties: { Queue: q } }");
+    assert!(refusal(&sqs).contains("SQS"), "{}", refusal(&sqs));
+    let cron = with_event("{ Type: ScheduleV2, Properties: { ScheduleExpression: cron(0 8 * * ? *) } }");
+    assert!(refusal(&cron).contains("F.Events.E: cron(0 8 * * ? *) is not rate"), "{}", refusal(&cron));
+    let window = "{ Type: DynamoDB, Properties: { Stream: !GetAtt T.StreamArn, StartingPosition: TRIM_HORIZON, TumblingWindowInSeconds: 3 } }";
+    assert!(refusal(&with_event(window)).contains("TumblingWindowInSeconds"));
+    let stream = "{ Type: DynamoDB, Properties: { Stream: !GetAtt U.StreamArn, StartingPosition: TRIM_HORIZON } }";
+    assert!(refusal(&with_event(stream)).contains("${U.StreamArn} is no table's stream"));
+    let greedy = with_event("{ Type: HttpApi, Properties: { Path: '/{proxy+}', Method: GET } }");
+    assert!(refusal(&greedy).contains("/{proxy+}"));
+    let tag = with_event("{ Type: HttpApi, Properties: { Path: !Join ['', ['/a']], Method: GET } }");
+    assert!(refusal(&tag).contains("!Join"));
+}

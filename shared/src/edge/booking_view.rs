@@ -1,0 +1,117 @@
+//! A booking as its caller sees it; the flat fields are for CRMs that cannot read nested JSON.
+
+use crate::{
+    model::{
+        booking::Booking,
+        diary::Slot,
+        instant,
+        state::{RefusedReason, State},
+    },
+    popin::dates,
+};
+use jiff::{
+    civil::DateTime,
+    tz::{Offset, TimeZone},
+};
+use serde::Serialize;
+
+#[derive(Debug, Serialize)]
+pub struct BookingView {
+    id: String,
+    state: &'static str,
+    join_url: Option<String>,
+    slot: Option<SlotView>,
+    start_at: Option<String>,
+    start_local: Option<String>,
+    confirmed_by: Option<&'static str>,
+    /// When Popin's own webhook told of the call.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    witnessed_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    reason: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    alternatives: Option<Vec<SlotView>>,
+    history: Vec<Moment>,
+}
+
+#[derive(Clone, Debug, Serialize)]
+pub struct SlotView {
+    start: String,
+    local: Option<String>,
+    vendor_time: String,
+}
+
+#[derive(Debug, Serialize)]
+struct Moment {
+    at: String,
+    state: String,
+}
+
+impl SlotView {
+    /// The seller's offset is what Popin's wall clock is ahead of the instant: no zone needs to be known.
+    pub fn of(slot: &Slot) -> Self {
+        let local = dates::slot(&slot.vendor_time).and_then(|wall| local(wall, slot));
+        Self { start: instant::seconds(slot.start), local, vendor_time: slot.vendor_time.clone() }
+    }
+
+    /// The same, with `local` in a zone of the caller's choice.
+    pub fn in_zone(slot: &Slot, zone: &TimeZone) -> Self {
+        let local = Some(instant::local(slot.start, zone));
+        Self { start: instant::seconds(slot.start), local, vendor_time: slot.vendor_time.clone() }
+    }
+}
+
+fn local(wall: DateTime, slot: &Slot) -> Option<String> {
+    let ahead = Offset::UTC.to_timestamp(wall).ok()?.duration_since(slot.start);
+    let offset = Offset::from_seconds(i32::try_from(ahead.as_secs()).ok()?).ok()?;
+    Some(instant::local(slot.start, &offset.to_time_zone()))
+}
+
+impl BookingView {
+    pub fn of(booking: &Booking) -> Self {
+        let slot = booking.state.held().map(|held| SlotView::of(&held.slot));
+        let (confirmed_by, reason, alternatives) = match &booking.state {
+            State::Scheduled { confirmed_by, .. } => (Some(confirmed_by.as_str()), None, None),
+            State::NeedsHuman { reason, .. } => (None, Some(reason.as_str().to_owned()), None),
+            State::Refused { reason, .. } => match reason {
+                RefusedReason::Lead(message) => (None, Some(message.clone()), None),
+                RefusedReason::ResolvedByHuman => (None, Some("resolved_by_human".to_owned()), None),
+                RefusedReason::SlotTaken(slots) => {
+                    (None, Some("slot_taken".to_owned()), Some(slots.iter().map(SlotView::of).collect()))
+                }
+            },
+            State::Requested
+            | State::Captured { .. }
+            | State::SlotHeld { .. }
+            | State::Scheduling { .. }
+            | State::InDoubt { .. }
+            | State::NoSlot { .. } => (None, None, None),
+        };
+        Self {
+            id: booking.id.to_string(),
+            state: booking.state.as_str(),
+            // The link is what the caller is here for.
+            join_url: booking
+                .state
+                .customer()
+                .and_then(|customer| customer.join_url.as_ref())
+                .map(|url| url.expose().clone()),
+            start_at: slot.as_ref().map(|slot| slot.start.clone()),
+            start_local: slot.as_ref().and_then(|slot| slot.local.clone()),
+            slot,
+            confirmed_by,
+            witnessed_at: booking.witnessed_at.map(instant::millis),
+            reason,
+            alternatives,
+            history: booking
+                .history
+                .iter()
+                .map(|(at, state)| Moment { at: instant::millis(*at), state: state.clone() })
+                .collect(),
+        }
+    }
+
+    pub fn alternatives(&self) -> Vec<SlotView> {
+        self.alternatives.clone().unwrap_or_default()
+    }
+}
