@@ -1,1 +1,5 @@
-//! placeholder
+//! What the system tests stand on: a shop, a clock that is set by hand, and the front door in a word.
+
+pub mod shop;
+
+pub use shop::{Reply, Shop, TestClock};

@@ -1,0 +1,188 @@
+//! The functions, called in process or as the binaries that are deployed: one door to both.
+
+use crate::{
+    bootstraps::Bootstraps,
+    gateway,
+    template::{Function, Template, Unreadable},
+};
+use aws_sdk_dynamodb::Client;
+use bytes::Bytes;
+use frontdesk::{
+    edge::sellers::Source,
+    flow::{Clock, Random},
+    popin::Transport,
+    store::{Bookings, Events, Slots},
+};
+use futures_util::FutureExt as _;
+use http::Response;
+use jiff::Timestamp;
+use lambda_http::{Body, RequestExt as _};
+use lambda_runtime::Context;
+use serde_json::Value;
+use std::{
+    fmt,
+    panic::{AssertUnwindSafe, catch_unwind},
+    sync::Arc,
+    time::Duration,
+};
+
+/// Why a function gave no answer of its own.
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum Failure {
+    #[error("it failed: {0}")]
+    Failed(String),
+    #[error("it panicked")]
+    Panicked,
+    #[error("it was not done within {} s", .0.as_secs())]
+    TimedOut(Duration),
+    #[error("its process ended: {0}")]
+    Gone(String),
+    #[error("its answer is not one that API Gateway reads")]
+    Unreadable,
+    #[error("there is no function {0}")]
+    Unknown(String),
+}
+
+/// The names of the functions that can be called in process.
+pub const NAMES: [&str; 5] = ["event-intake", "slots-api", "crm-intake", "slot-cache", "booking-worker"];
+
+/// Calls functions, each within its own time.
+pub enum Invoker {
+    InProcess(Box<InProcess>),
+    Bootstraps(Bootstraps),
+}
+
+/// Every function's wiring.
+pub struct InProcess {
+    pub event_intake: event_intake::App,
+    pub slots_api: slots_api::App,
+    pub crm_intake: crm_intake::App,
+    pub slot_cache: slot_cache::App,
+    pub booking_worker: booking_worker::App,
+    clock: Arc<dyn Clock>,
+    functions: Vec<Function>,
+}
+
+/// What the functions are wired to.
+pub struct Wiring {
+    pub sellers: Source,
+    pub client: Client,
+    pub transport: Arc<dyn Transport>,
+    pub clock: Arc<dyn Clock>,
+    pub random: Arc<Random>,
+}
+
+impl InProcess {
+    pub fn new(template: &Template, wiring: &Wiring) -> Result<Self, Unreadable> {
+        let client = || wiring.client.clone();
+        let events = Events { client: client(), table: template.table_of("EVENTS_TABLE")? };
+        let slots = Slots { client: client(), table: template.table_of("SLOTS_TABLE")? };
+        let bookings = Bookings { client: client(), table: template.table_of("BOOKINGS_TABLE")?, slots: slots.table.clone() };
+        let (sellers, transport) = (&wiring.sellers, &wiring.transport);
+        let (clock, random) = (&wiring.clock, &wiring.random);
+        Ok(Self {
+            event_intake: event_intake::App { sellers: sellers.clone(), events, clock: clock.clone() },
+            slots_api: slots_api::App { sellers: sellers.clone(), slots: slots.clone(), clock: clock.clone() },
+            crm_intake: crm_intake::App {
+                sellers: sellers.clone(),
+                bookings: bookings.clone(),
+                slots: slots.clone(),
+                transport: transport.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            slot_cache: slot_cache::App {
+                sellers: sellers.clone(),
+                slots: slots.clone(),
+                transport: transport.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            booking_worker: booking_worker::App {
+                sellers: sellers.clone(),
+                bookings,
+                slots,
+                transport: transport.clone(),
+                clock: clock.clone(),
+                random: random.clone(),
+            },
+            clock: clock.clone(),
+            functions: template.functions.clone(),
+        })
+    }
+
+    fn timeout(&self, function: &str) -> Result<Duration, Failure> {
+        let found = self.functions.iter().find(|f| f.name == function);
+        found.map(|f| f.timeout).ok_or_else(|| Failure::Unknown(function.to_owned()))
+    }
+
+    async fn http(&self, function: &str, event: &Value, id: &str) -> Result<Response<Bytes>, Failure> {
+        let timeout = self.timeout(function)?;
+        let read = catch_unwind(|| lambda_http::request::from_str(&event.to_string()));
+        let request = read.map_err(|_| Failure::Panicked)?.map_err(failed)?;
+        let mut context = Context::default();
+        id.clone_into(&mut context.request_id);
+        context.deadline = u64::try_from(deadline(self.clock.now(), timeout).as_millisecond()).unwrap_or_default();
+        let request = request.with_lambda_context(context);
+        let answer = match function {
+            "event-intake" => guarded(timeout, event_intake::handle(&self.event_intake, request)).await,
+            "slots-api" => guarded(timeout, slots_api::handle(&self.slots_api, request)).await,
+            "crm-intake" => guarded(timeout, crm_intake::handle(&self.crm_intake, request)).await,
+            other => Err(Failure::Unknown(other.to_owned())),
+        }?;
+        Ok(answer.map(|body| match body {
+            Body::Empty => Bytes::new(),
+            Body::Text(text) => text.into(),
+            Body::Binary(bytes) => bytes.into(),
+            _ => unreachable!("lambda_http makes no other body"),
+        }))
+    }
+
+    async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
+        let timeout = self.timeout(function)?;
+        let deadline = deadline(self.clock.now(), timeout);
+        match function {
+            "slot-cache" => guarded(timeout, slot_cache::handle(&self.slot_cache, event, deadline)).await,
+            "booking-worker" => guarded(timeout, booking_worker::handle(&self.booking_worker, event, deadline)).await,
+            other => Err(Failure::Unknown(other.to_owned())),
+        }
+    }
+}
+
+impl Invoker {
+    /// An event of API Gateway in, its answer out. `id` is the request's.
+    pub async fn http(&self, function: &str, event: Value, id: &str) -> Result<Response<Bytes>, Failure> {
+        match self {
+            Self::InProcess(apps) => apps.http(function, &event, id).await,
+            Self::Bootstraps(bootstraps) => {
+                let answer = bootstraps.invoke(function, &event).await?;
+                gateway::from_lambda(&answer).ok_or(Failure::Unreadable)
+            }
+        }
+    }
+
+    /// Any other event in, the function's own answer out.
+    pub async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
+        match self {
+            Self::InProcess(apps) => apps.event(function, event).await,
+            Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
+        }
+    }
+}
+
+fn deadline(now: Timestamp, timeout: Duration) -> Timestamp {
+    now.checked_add(timeout).unwrap_or(Timestamp::MAX)
+}
+
+fn failed(error: impl fmt::Display) -> Failure {
+    Failure::Failed(error.to_string())
+}
+
+/// A handler's answer; its panic and its lateness are failures, and this process lives.
+async fn guarded<T, E: fmt::Display>(timeout: Duration, run: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+    match tokio::time::timeout(timeout, AssertUnwindSafe(run).catch_unwind()).await {
+        Err(_) => Err(Failure::TimedOut(timeout)),
+        Ok(Err(_)) => Err(Failure::Panicked),
+        Ok(Ok(answer)) => answer.map_err(failed),
+    }
+}

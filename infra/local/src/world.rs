@@ -1,0 +1,132 @@
+//! A whole Frontdesk without a socket: database, Popin and every function in one process, by one clock and one seed.
+
+use crate::{
+    demo,
+    dynamodb::{self, Embedded},
+    functions::{Failure, InProcess, Invoker, Wiring},
+    gateway::Gateway,
+    schedule::Schedules,
+    streams::{DeadLetters, Positions, Pump, PumpOptions},
+    template::Template,
+};
+use bytes::Bytes;
+use frontdesk::{
+    edge::sellers::Source,
+    flow::{Clock, Random},
+    model::seller::Sellers,
+    popin::{Transport, TransportError},
+};
+use futures_util::future::BoxFuture;
+use http::{HeaderValue, Method, Request, Response, header};
+use serde_json::Value;
+use sim::{ConnectionReset, Options, Sim};
+use std::{error::Error, sync::Arc, time::Duration};
+
+/// What a world starts from.
+pub struct WorldOptions {
+    /// The sellers document; every seller in it gets an account at the simulated Popin.
+    pub sellers: Value,
+    pub clock: Arc<dyn Clock>,
+    pub seed: u64,
+    /// What stands between Frontdesk and Popin; the simulator itself when absent.
+    pub transport: Option<Arc<dyn Transport>>,
+}
+
+/// The host that Popin's webhooks go to; [`World::deliver_webhooks`] takes them there.
+const HOST: &str = "http://frontdesk.test";
+
+/// One machine. Two worlds share nothing.
+pub struct World {
+    pub db: Embedded,
+    pub sim: Sim,
+    pub gateway: Gateway,
+    pub schedules: Schedules,
+    pub streams: Pump,
+    template: Template,
+}
+
+impl World {
+    pub async fn start(options: WorldOptions) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let template = Template::deployed()?;
+        let sellers = Sellers::parse(&serde_json::to_vec(&options.sellers)?)?;
+        let clock = options.clock;
+        let sim_clock = clock.clone();
+        let accounts = demo::accounts(&sellers, HOST, |_| true);
+        let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
+        let db = Embedded::memory(clock.clone())?;
+        let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
+        dynamodb::create_missing(&client, &template.tables).await?;
+        db.reset_calls();
+        let wiring = Wiring {
+            sellers: Source::fixed(sellers),
+            client,
+            transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
+            clock: clock.clone(),
+            random: Arc::new(Random::from_seed(options.seed)),
+        };
+        let invoker = Arc::new(Invoker::InProcess(Box::new(InProcess::new(&template, &wiring)?)));
+        let ids = Random::from_seed(options.seed.wrapping_add(1));
+        let gateway = Gateway::new(&template, invoker.clone(), clock.clone(), ids)?;
+        let schedules = Schedules::new(&template, invoker.clone(), None);
+        let (positions, dead_letters) = (Positions::default(), DeadLetters::default());
+        let books = PumpOptions { positions, dead_letters, first_pause: Duration::ZERO };
+        let streams = Pump::new(&template, db.clone(), invoker, clock, books)?;
+        Ok(Self { db, sim, gateway, schedules, streams, template })
+    }
+
+    /// A request as API Gateway hands it on.
+    pub async fn http(&self, request: Request<Bytes>) -> Response<Bytes> {
+        self.gateway.handle(request).await
+    }
+
+    /// Fires a function's schedule.
+    pub async fn tick(&self, function: &str) -> Result<Value, Failure> {
+        let fired = self.schedules.fire(function).await;
+        fired.unwrap_or_else(|| Err(Failure::Unknown(function.to_owned())))
+    }
+
+    /// Delivers stream records until none is left, and says how many there were.
+    pub async fn pump(&self) -> usize {
+        self.streams.drain().await.expect("a database in memory can be read")
+    }
+
+    /// Posts the webhooks that are due, in order, and says how many there were.
+    pub async fn deliver_webhooks(&self) -> usize {
+        let due = self.sim.take_due_webhooks();
+        for webhook in &due {
+            let mut request = Request::new(webhook.body.clone());
+            *request.method_mut() = Method::POST;
+            *request.uri_mut() = webhook.url.parse().expect("the url was made out of a seller's id");
+            let headers = request.headers_mut();
+            headers.insert(header::HOST, HeaderValue::from_static("frontdesk.test"));
+            headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("application/json"));
+            let key = HeaderValue::from_str(&webhook.api_key).expect("the key was a header's value in the document");
+            headers.insert("x-api-key", key);
+            self.http(request).await;
+        }
+        due.len()
+    }
+
+    /// Every item of `events`, `slots` or `bookings`, as plain JSON in the order of keys.
+    pub fn items(&self, table: &str) -> Vec<Value> {
+        let variable = format!("{}_TABLE", table.to_ascii_uppercase());
+        let name = self.template.table_of(&variable).expect("only tables of the template are asked for");
+        self.db.items(&name).expect("a database in memory can be read")
+    }
+}
+
+/// The way to the simulator that no packet takes, with what can go wrong on a real one.
+pub struct SimTransport {
+    pub sim: Sim,
+}
+
+impl Transport for SimTransport {
+    fn send(&self, request: Request<Bytes>, timeout: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            match tokio::time::timeout(timeout, self.sim.handle(request)).await {
+                Ok(reply) if reply.extensions().get::<ConnectionReset>().is_none() => Ok(reply),
+                Ok(_) | Err(_) => Err(TransportError::Unanswered),
+            }
+        })
+    }
+}

@@ -1,0 +1,68 @@
+//! What each request costs: DynamoDB calls are counted, not timed. README prints the same table.
+
+use http::Method;
+use serde_json::json;
+use system_tests::shop::{Shop, lead, page_id};
+
+/// The operations since the last reset, in order.
+fn operations(shop: &Shop) -> Vec<String> {
+    let calls = shop.world.db.calls().iter().map(|call| call.operation.clone()).collect();
+    shop.world.db.reset_calls();
+    calls
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_request_makes_the_calls_that_the_readme_tells() {
+    let shop = Shop::open().await;
+    operations(&shop);
+    let event = |n: u32| json!({"id": page_id(n), "source": "popin", "name": "popin_open", "data": {"uid": "u"}});
+    let mut table = Vec::new();
+
+    shop.collect(json!([event(1)])).await;
+    table.push(("one page event", operations(&shop)));
+    shop.collect(json!([event(1)])).await;
+    table.push(("the same page event again", operations(&shop)));
+    shop.collect(json!((2..12).map(event).collect::<Vec<_>>())).await;
+    table.push(("a batch of ten", operations(&shop)));
+    shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string()).await;
+    table.push(("a webhook with a time", operations(&shop)));
+    shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1}).to_string()).await;
+    table.push(("a webhook without a time", operations(&shop)));
+    shop.send(Method::POST, "/v1/webhooks/acme/popin", &[], "{}").await;
+    table.push(("anything refused", operations(&shop)));
+    shop.slots("").await;
+    table.push(("the slots", operations(&shop)));
+    shop.world.tick("slot-cache").await;
+    table.push(("a tick with nothing due, a seller", operations(&shop)));
+    shop.advance(301);
+    shop.world.tick("slot-cache").await;
+    table.push(("a refresh", operations(&shop)));
+    shop.book("k1", None, &lead(1)).await;
+    table.push(("a booking accepted", operations(&shop)));
+    shop.book("k2", Some(10), &lead(2)).await;
+    table.push(("a booking scheduled while its caller waits", operations(&shop)));
+    shop.book("k2", None, &lead(2)).await;
+    table.push(("the same key again", operations(&shop)));
+
+    let told: Vec<_> = table.iter().map(|(what, calls)| format!("{what}: {}", calls.join(" "))).collect();
+    let expected = [
+        "one page event: PutItem",
+        "the same page event again: PutItem",
+        &format!("a batch of ten: {}", ["PutItem"; 10].join(" ")),
+        "a webhook with a time: PutItem",
+        "a webhook without a time: TransactWriteItems",
+        "anything refused: ",
+        "the slots: Query",
+        "a tick with nothing due, a seller: UpdateItem",
+        "a refresh: UpdateItem PutItem UpdateItem",
+        "a booking accepted: TransactWriteItems",
+        "a booking scheduled while its caller waits: TransactWriteItems PutItem Query TransactWriteItems PutItem PutItem",
+        "the same key again: TransactWriteItems GetItem",
+    ];
+    assert_eq!(told, expected);
+    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    for (what, calls) in &table {
+        let row = if calls.is_empty() { format!("| {what} | 0 |") } else { format!("| {what} | {} |", calls.len()) };
+        assert!(readme.contains(&row), "README's table lacks: {row}");
+    }
+}

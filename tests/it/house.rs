@@ -1,0 +1,131 @@
+//! The rules of the house (DESIGN section 1), held by reading the sources.
+
+use std::{
+    collections::BTreeSet,
+    fs,
+    path::{Path, PathBuf},
+};
+
+fn root() -> PathBuf {
+    Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
+}
+
+fn sources(folder: &Path) -> Vec<PathBuf> {
+    let mut found = Vec::new();
+    for entry in fs::read_dir(folder).unwrap_or_else(|e| panic!("{}: {e}", folder.display())) {
+        let path = entry.unwrap().path();
+        if path.is_dir() && !path.ends_with("target") && !path.ends_with("node_modules") {
+            found.extend(sources(&path));
+        } else if path.extension().is_some_and(|ending| ending == "rs") {
+            found.push(path);
+        }
+    }
+    found
+}
+
+/// The code of a file without its comments.
+fn code(path: &Path) -> String {
+    fs::read_to_string(path).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+}
+
+/// The modules that `crate::x` and `crate::{x, y::z}` name.
+fn used(code: &str) -> BTreeSet<String> {
+    let mut names = BTreeSet::new();
+    for (at, _) in code.match_indices("crate::") {
+        let rest = &code[at + "crate::".len()..];
+        let Some(list) = rest.strip_prefix('{') else {
+            names.insert(word(rest));
+            continue;
+        };
+        let (mut depth, mut start) = (0, true);
+        for (at, c) in list.char_indices() {
+            match c {
+                '{' => depth += 1,
+                '}' if depth == 0 => break,
+                '}' => depth -= 1,
+                ',' if depth == 0 => start = true,
+                c if start && depth == 0 && c.is_alphabetic() => {
+                    names.insert(word(&list[at..]));
+                    start = false;
+                }
+                _ => {}
+            }
+        }
+    }
+    names
+}
+
+fn word(text: &str) -> String {
+    text.chars().take_while(|c| c.is_alphanumeric() || *c == '_').collect()
+}
+
+#[test]
+fn each_layer_uses_only_the_layers_below_it() {
+    let layers: [(&str, &[&str]); 7] = [
+        ("model", &["model"]),
+        ("popin", &["popin", "model"]),
+        ("vendors", &["vendors", "model"]),
+        ("crm", &["crm", "model"]),
+        ("store", &["store", "model"]),
+        ("flow", &["flow", "model", "popin", "vendors", "crm", "store"]),
+        ("edge", &["edge", "flow", "model", "popin", "vendors", "crm", "store"]),
+    ];
+    for (layer, allowed) in layers {
+        for path in sources(&root().join("shared/src").join(layer)) {
+            for name in used(&code(&path)) {
+                assert!(allowed.contains(&name.as_str()), "{} uses {name}", path.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn outside_crates_are_used_where_they_belong() {
+    let rules: [(&str, &[&str]); 5] = [
+        ("lambda_http", &["shared/src/edge", "functions", "infra/local", "tests"]),
+        ("lambda_runtime", &["shared/src/edge", "functions", "infra/local", "tests"]),
+        ("reqwest", &["shared/src/edge", "infra/local"]),
+        ("aws_sdk_dynamodb", &["shared/src/store", "infra/local"]),
+        ("dynoxide", &["infra/local", "tests"]),
+    ];
+    for (name, places) in rules {
+        for path in sources(&root()) {
+            let here = path.strip_prefix(root()).unwrap();
+            if code(&path).contains(&format!("{name}::")) {
+                assert!(places.iter().any(|place| here.starts_with(place)), "{} uses {name}", here.display());
+            }
+        }
+    }
+}
+
+#[test]
+fn only_local_and_the_tests_use_the_functions() {
+    for path in sources(&root()) {
+        let here = path.strip_prefix(root()).unwrap();
+        if here.starts_with("infra/local") || here.starts_with("tests") {
+            continue;
+        }
+        for function in ["event_intake", "slot_cache", "slots_api", "crm_intake", "booking_worker"] {
+            let own = here.starts_with(format!("functions/{}", function.replace('_', "-")));
+            assert!(own || !code(&path).contains(&format!("{function}::")), "{} uses {function}", here.display());
+        }
+    }
+}
+
+#[test]
+fn every_file_says_in_its_first_line_what_it_is_for() {
+    for path in sources(&root()) {
+        let text = fs::read_to_string(&path).unwrap();
+        assert!(text.starts_with("//! "), "{} does not open with a sentence", path.display());
+    }
+}
+
+#[test]
+fn no_folder_is_a_drawer_for_odds_and_ends() {
+    for path in sources(&root()) {
+        for drawer in ["utils", "helpers", "common", "types", "util"] {
+            assert!(!path.components().any(|part| part.as_os_str() == drawer), "{}", path.display());
+            assert!(path.file_stem().is_none_or(|stem| stem != drawer), "{}", path.display());
+        }
+    }
+}

@@ -1,0 +1,183 @@
+//! A shop to try things in: one seller or more, the whole cloud in process, and the requests that people send.
+
+use base64::{Engine, engine::general_purpose::STANDARD};
+use bytes::Bytes;
+use frontdesk::flow::Clock;
+use hmac::{Hmac, KeyInit, Mac};
+use http::{HeaderMap, Method, Request, StatusCode};
+use jiff::{SignedDuration, Timestamp};
+use local::world::{World, WorldOptions};
+use serde_json::{Value, json};
+use sha2::Sha256;
+use std::sync::{Arc, Mutex, PoisonError};
+
+pub const ORIGIN: &str = "https://shop.example.com";
+pub const API_KEY: &str = "test-api-key-0123456789";
+pub const WEBHOOK_KEY: &str = "test-webhook-key-0123456789";
+pub const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+
+/// Time as the test says.
+#[derive(Debug)]
+pub struct TestClock(Mutex<Timestamp>);
+
+impl TestClock {
+    pub fn at(now: &str) -> Arc<Self> {
+        Arc::new(Self(Mutex::new(now.parse().expect("the test's own time is RFC 3339"))))
+    }
+
+    pub fn advance(&self, by: SignedDuration) {
+        let mut now = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        *now += by;
+    }
+}
+
+impl Clock for TestClock {
+    fn now(&self) -> Timestamp {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}
+
+/// An answer with its JSON, `Null` when the body is none.
+#[derive(Clone, Debug)]
+pub struct Reply {
+    pub status: StatusCode,
+    pub headers: HeaderMap,
+    pub body: Value,
+}
+
+impl Reply {
+    pub fn code(&self) -> &str {
+        self.body["code"].as_str().unwrap_or_default()
+    }
+
+    pub fn header(&self, name: &str) -> &str {
+        self.headers.get(name).and_then(|value| value.to_str().ok()).unwrap_or_default()
+    }
+}
+
+pub struct Shop {
+    pub world: World,
+    pub clock: Arc<TestClock>,
+}
+
+/// The sellers document that most tests use; `change` may add to it.
+pub fn sellers(change: impl FnOnce(&mut Value)) -> Value {
+    let mut seller = json!({
+        "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [API_KEY],
+        "popin": {"base_url": "http://popin.test/api/v1", "api_key": "popin-key", "token": "12159", "timeout_seconds": 1},
+        "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": ["chili-path-secret-0123"]}},
+        "crm": {"standard": {"secrets": [STANDARD_SECRET]}},
+        "booking": {"webhooks_wired": true}
+    });
+    change(&mut seller);
+    json!({"acme": seller})
+}
+
+impl Shop {
+    /// A Monday morning in Jaipur, with the diary filled.
+    pub async fn open() -> Self {
+        let shop = Self::with(sellers(|_| {})).await;
+        shop.world.tick("slot-cache").await;
+        shop
+    }
+
+    pub async fn with(sellers: Value) -> Self {
+        let clock = TestClock::at("2026-11-23T03:00:00Z");
+        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport: None };
+        Self { world: World::start(options).await, clock }
+    }
+
+    pub fn advance(&self, seconds: i64) {
+        self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        let mut request = Request::builder().method(method).uri(path);
+        for (name, value) in headers {
+            request = request.header(*name, *value);
+        }
+        let request = request.body(body.into()).expect("the test's own request is well formed");
+        let response = self.world.http(request).await;
+        let (parts, body) = response.into_parts();
+        let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
+        Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// A page's batch.
+    pub async fn collect(&self, events: Value) -> Reply {
+        let body = json!({"sent_at": "2026-11-23T03:00:00Z", "events": events}).to_string();
+        self.send(Method::POST, "/v1/collect/acme", &[("origin", ORIGIN), ("content-type", "text/plain")], body).await
+    }
+
+    /// A Popin webhook with the right key.
+    pub async fn popin_webhook(&self, body: impl Into<Bytes>) -> Reply {
+        self.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", WEBHOOK_KEY), ("content-type", "application/json")], body).await
+    }
+
+    pub async fn slots(&self, query: &str) -> Reply {
+        self.send(Method::GET, &format!("/v1/slots/acme{query}"), &[("origin", ORIGIN)], Bytes::new()).await
+    }
+
+    /// A booking with a key; `wait` in seconds.
+    pub async fn book(&self, key: &str, wait: Option<u32>, body: &Value) -> Reply {
+        let authorization = format!("Bearer {API_KEY}");
+        let prefer = wait.map(|seconds| format!("wait={seconds}"));
+        let mut headers = vec![("authorization", authorization.as_str()), ("idempotency-key", key), ("content-type", "application/json")];
+        headers.extend(prefer.as_deref().map(|prefer| ("prefer", prefer)));
+        self.send(Method::POST, "/v1/bookings/acme", &headers, body.to_string()).await
+    }
+
+    pub async fn booking(&self, id: &str) -> Reply {
+        let authorization = format!("Bearer {API_KEY}");
+        self.send(Method::GET, &format!("/v1/bookings/acme/{id}"), &[("authorization", &authorization)], Bytes::new()).await
+    }
+
+    pub async fn resolve(&self, id: &str, decision: &Value) -> Reply {
+        let authorization = format!("Bearer {API_KEY}");
+        let path = format!("/v1/bookings/acme/{id}/resolve");
+        self.send(Method::POST, &path, &[("authorization", &authorization)], decision.to_string()).await
+    }
+
+    /// A Standard Webhooks trigger, signed now.
+    pub async fn trigger(&self, id: &str, body: &Value) -> Reply {
+        let (timestamp, body) = (self.clock.now().as_second().to_string(), body.to_string());
+        let signature = sign(id, &timestamp, &body);
+        let headers = [("webhook-id", id), ("webhook-timestamp", &timestamp), ("webhook-signature", &signature)];
+        self.send(Method::POST, "/v1/crm/acme/standard", &headers, body).await
+    }
+
+    /// Streams and Popin's webhooks, until nothing is left to be delivered.
+    pub async fn settle(&self) {
+        loop {
+            self.world.pump().await;
+            self.advance(1);
+            if self.world.deliver_webhooks().await == 0 {
+                return;
+            }
+        }
+    }
+}
+
+/// `v1,<base64>` over id, time and body.
+pub fn sign(id: &str, timestamp: &str, body: &str) -> String {
+    let key = STANDARD.decode(&STANDARD_SECRET["whsec_".len()..]).expect("the test's own secret is base64");
+    let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
+    mac.update(format!("{id}.{timestamp}.{body}").as_bytes());
+    format!("v1,{}", STANDARD.encode(mac.finalize().into_bytes()))
+}
+
+/// A lead with a number of its own, from the block that is set aside: `+91 90000 xxxxx`.
+pub fn lead(number: u32) -> Value {
+    json!({"lead": {"external_id": format!("L-{number}"), "name": "Asha Example", "mobile": format!("90000{number:05}"), "email": "asha@example.com"}})
+}
+
+/// A UUID for a page's event.
+pub fn page_id(number: u32) -> String {
+    format!("018f2b6e-7c1a-7e3b-9d0a-{number:012x}")
+}
+
+impl Shop {
+    pub fn clock_seconds(&self) -> i64 {
+        self.clock.now().as_second()
+    }
+}
