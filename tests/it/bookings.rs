@@ -85,7 +85,7 @@ async fn an_unproven_trigger_is_a_401_for_every_reason_alike() {
         let reply = shop.send(Method::POST, &format!("/v1/crm/{seller}/standard"), &headers, body.clone()).await;
         assert_eq!((reply.status.as_u16(), &reply.body), (401, &unconfigured.body), "{seller} {at}");
     }
-    assert!(shop.world.items("bookings").await.is_empty());
+    assert!(shop.world.items("bookings").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -100,7 +100,8 @@ async fn fifty_requests_with_one_key_have_one_effect_and_equal_answers() {
     }
     let again = shop.book("\"k1\"", Some(10), &body).await;
     assert_eq!((again.status.as_u16(), &again.body), (201, &done[0].body), "the quoted key is the same key");
-    let ids: BTreeSet<_> = join_all((0..50).map(|_| shop.book("k2", None, &lead(2)))).await.iter().map(id).collect();
+    let second = lead(2);
+    let ids: BTreeSet<_> = join_all((0..50).map(|_| shop.book("k2", None, &second))).await.iter().map(id).collect();
     shop.settle().await;
     assert_eq!((ids.len(), shop.world.sim.schedules().len()), (1, 2));
 }
@@ -122,7 +123,7 @@ async fn forty_bookings_at_once_with_capacity_one_get_forty_slots() {
 async fn a_slot_takes_as_many_bookings_as_its_capacity() {
     let shop = Shop::with(sellers(|seller| seller["slots"] = json!({"capacity": 2}))).await;
     shop.world.sim.add_seller(sim::SellerAccount { capacity: 2, ..sim::SellerAccount::new("12159", "popin-key") });
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     let start = "2026-11-23T05:00:00Z";
     let bodies: Vec<_> = (1..=3).map(|n| at(lead(n), start, "refuse")).collect();
     let replies = join_all(["a", "b", "c"].iter().zip(&bodies).map(|(key, body)| shop.book(key, Some(10), body))).await;
@@ -205,7 +206,7 @@ async fn bad_input_has_its_code_and_stores_nothing() {
         let reply = shop.send(Method::POST, "/v1/bookings/acme", &headers, body.to_owned()).await;
         assert_eq!((reply.status.as_u16(), reply.code()), (status, code), "{headers:?}");
     }
-    assert!(shop.world.items("bookings").await.is_empty());
+    assert!(shop.world.items("bookings").is_empty());
     assert!(shop.world.sim.customers().is_empty());
 }
 
@@ -253,7 +254,7 @@ async fn a_slot_that_popin_refuses_leaves_the_diary_and_the_next_one_is_taken() 
     let free = shop.slots("?limit=1").await.body["slots"][0].clone();
     assert!(free != offered[0] && free != offered[1], "{free}");
     shop.advance(301);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(shop.slots("?limit=1").await.body["slots"][0], offered[0], "a newer list offers it again");
 }
 
@@ -284,16 +285,16 @@ async fn silence_asks_a_person_who_settles_it_once() {
         let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
         assert_eq!((shop.resolve(&booking, &decision).await.status.as_u16()), 409, "nobody is asked yet");
         shop.advance(899);
-        shop.world.tick("booking-worker").await;
+        shop.tick("booking-worker").await;
         assert_eq!(shop.booking(&booking).await.body["state"], "in_doubt");
         shop.advance(2);
-        shop.world.tick("booking-worker").await;
+        shop.tick("booking-worker").await;
         let asked = shop.booking(&booking).await.body;
         assert_eq!((&asked["state"], &asked["reason"]), (&json!("needs_human"), &json!("outcome_unknown")));
         let settled = shop.resolve(&booking, &decision).await;
         assert_eq!(settled.status, 200, "{settled:?}");
-        shop.world.tick("slot-cache").await;
-        shop.world.tick("booking-worker").await;
+        shop.tick("slot-cache").await;
+        shop.tick("booking-worker").await;
         let end = shop.booking(&booking).await.body;
         assert_eq!(end["state"], state, "{end}");
         assert_eq!(shop.world.sim.schedules().len(), schedules);
@@ -309,7 +310,7 @@ async fn a_person_says_scheduled_and_it_is_confirmed_by_human() {
     shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Hang));
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     shop.advance(901);
-    shop.world.tick("booking-worker").await;
+    shop.tick("booking-worker").await;
     for bad in [json!({"outcome": "maybe"}), json!({"outcome": "scheduled", "retry": true})] {
         assert_eq!(shop.resolve(&booking, &bad).await.code(), "bad_outcome");
     }
@@ -321,13 +322,13 @@ async fn a_person_says_scheduled_and_it_is_confirmed_by_human() {
 #[tokio::test(start_paused = true)]
 async fn a_seller_who_prefers_a_second_call_gets_one_and_no_more_than_the_bound() {
     let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"webhooks_wired": true, "on_silence": "retry", "max_attempts": 3}))).await;
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     shop.world.sim.set_webhooks(WebhookMode { on: false, ..WebhookMode::default() });
     shop.world.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Schedule, Fault::Hang) });
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     for _ in 0..6 {
         shop.advance(901);
-        shop.world.tick("booking-worker").await;
+        shop.tick("booking-worker").await;
     }
     let end = shop.booking(&booking).await.body;
     assert_eq!((&end["state"], &end["reason"]), (&json!("needs_human"), &json!("max_attempts")));
@@ -337,12 +338,12 @@ async fn a_seller_who_prefers_a_second_call_gets_one_and_no_more_than_the_bound(
 #[tokio::test(start_paused = true)]
 async fn what_popin_did_not_do_is_tried_again_and_given_up_in_the_end() {
     let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"give_up_seconds": 3600}))).await;
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     shop.world.sim.add_fault(FaultOrder { times: 3, ..FaultOrder::new(Target::Schedule, Fault::RateLimited) });
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     for _ in 0..6 {
         shop.advance(60);
-        shop.world.tick("booking-worker").await;
+        shop.tick("booking-worker").await;
     }
     assert_eq!(shop.booking(&booking).await.body["state"], "scheduled");
     assert_eq!((calls(&shop, Endpoint::Schedule), shop.world.sim.schedules().len()), (4, 1));
@@ -351,7 +352,7 @@ async fn what_popin_did_not_do_is_tried_again_and_given_up_in_the_end() {
     let booking = id(&shop.book("k2", Some(10), &lead(2)).await);
     for _ in 0..70 {
         shop.advance(60);
-        shop.world.tick("booking-worker").await;
+        shop.tick("booking-worker").await;
     }
     let end = shop.booking(&booking).await.body;
     assert_eq!((&end["state"], &end["reason"]), (&json!("needs_human"), &json!("popin_unavailable")));
@@ -363,11 +364,11 @@ async fn retry_after_is_kept_to() {
     shop.world.sim.add_fault(FaultOrder { seconds: Some(600), ..FaultOrder::new(Target::Capture, Fault::UnavailableRetryAfter) });
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     shop.advance(599);
-    shop.world.tick("booking-worker").await;
+    shop.tick("booking-worker").await;
     assert_eq!(calls(&shop, Endpoint::Capture), 1);
     shop.advance(2);
-    shop.world.tick("slot-cache").await;
-    shop.world.tick("booking-worker").await;
+    shop.tick("slot-cache").await;
+    shop.tick("booking-worker").await;
     assert_eq!(shop.booking(&booking).await.body["state"], "scheduled");
 }
 
@@ -386,7 +387,7 @@ async fn nothing_a_browser_says_starts_or_settles_a_booking() {
     assert_eq!(shop.collect(events).await.body["accepted"], 3);
     shop.settle().await;
     assert_eq!(shop.booking(&id(&booking)).await.body["state"], "in_doubt");
-    assert_eq!((shop.world.items("bookings").await.iter().filter(|item| item["sk"] == "booking").count(), shop.world.sim.customers().len()), (1, 1));
+    assert_eq!((shop.world.items("bookings").iter().filter(|item| item["sk"] == "booking").count(), shop.world.sim.customers().len()), (1, 1));
 }
 
 #[tokio::test(start_paused = true)]
@@ -395,7 +396,7 @@ async fn a_webhook_for_a_booking_nobody_here_made_is_only_an_event() {
     let body = json!({"event": "popin_scheduled_created", "user_id": "1", "full_phone_number": "+919000000099", "timestamp": "1795400000", "properties": {"scheduled_date": "23-Nov-2026", "scheduled_time": "10:00 AM"}});
     assert_eq!(shop.popin_webhook(body.to_string()).await.body["stored"], true);
     shop.settle().await;
-    assert!(shop.world.items("bookings").await.is_empty());
+    assert!(shop.world.items("bookings").is_empty());
 }
 
 #[tokio::test(start_paused = true)]
@@ -422,7 +423,7 @@ async fn a_pincode_goes_out_as_the_seller_spells_it_and_the_sellers_defaults_go_
             seller["popin"]["pin_field"] = json!(field);
             seller["booking"] = json!({"group": "5211", "agent": 210, "native": false, "url": "https://shop.example.com/call"});
         })).await;
-        shop.world.tick("slot-cache").await;
+        shop.tick("slot-cache").await;
         let mut body = lead(1);
         body["lead"]["pincode"] = json!(221_007);
         body["lead"]["campaign"] = json!({"utm_source": "google"});

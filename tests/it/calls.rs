@@ -32,10 +32,10 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     table.push(("anything refused", operations(&shop)));
     shop.slots("").await;
     table.push(("the slots", operations(&shop)));
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     table.push(("a tick with nothing due, a seller", operations(&shop)));
     shop.advance(301);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     table.push(("a refresh", operations(&shop)));
     shop.book("k1", None, &lead(1)).await;
     table.push(("a booking accepted", operations(&shop)));

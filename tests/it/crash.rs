@@ -13,15 +13,15 @@ use system_tests::shop::{Shop, lead};
 async fn until_at_rest(shop: &Shop) -> Vec<Value> {
     for _ in 0..60 {
         shop.settle().await;
-        shop.world.tick("slot-cache").await;
-        shop.world.tick("booking-worker").await;
-        let bookings: Vec<_> = shop.world.items("bookings").await.into_iter().filter(|item| item["sk"] == "booking").collect();
+        shop.tick("slot-cache").await;
+        shop.tick("booking-worker").await;
+        let bookings: Vec<_> = shop.world.items("bookings").into_iter().filter(|item| item["sk"] == "booking").collect();
         if bookings.iter().all(|item| item.get("due").is_none()) {
             return bookings;
         }
         shop.advance(61);
     }
-    panic!("a booking never came to rest: {:?}", shop.world.items("bookings").await);
+    panic!("a booking never came to rest: {:?}", shop.world.items("bookings"));
 }
 
 fn claims(items: &[Value]) -> usize {
@@ -47,7 +47,7 @@ async fn every_fault_of_popins_at_every_call_has_at_most_one_effect() {
                     assert!(matches!(reply.status.as_u16(), 201 | 202 | 422), "{told}: {reply:?}");
                     let bookings = until_at_rest(&shop).await;
                     let (state, effects) = (bookings[0]["state"].as_str().unwrap(), shop.world.sim.schedules().len());
-                    let held = claims(&shop.world.items("slots").await);
+                    let held = claims(&shop.world.items("slots"));
                     assert!(effects <= 1, "{told}: {effects} effects");
                     match state {
                         "scheduled" => assert_eq!((effects, held), (1, 1), "{told}"),
@@ -145,8 +145,8 @@ async fn a_stream_record_repeated_and_a_sweep_beside_it_run_a_booking_once() {
     let reply = shop.book("k1", None, &lead(1)).await;
     assert_eq!(reply.status, 202);
     let pump = shop.world.pump();
-    let sweep = shop.world.tick("booking-worker");
+    let sweep = shop.tick("booking-worker");
     futures_util::future::join(pump, sweep).await;
-    shop.world.tick("booking-worker").await;
+    shop.tick("booking-worker").await;
     assert_eq!(shop.world.sim.schedules().len(), 1);
 }

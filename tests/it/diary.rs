@@ -32,12 +32,12 @@ async fn the_answer_says_how_old_it_is_and_spells_each_slot_three_ways() {
 #[tokio::test(start_paused = true)]
 async fn twenty_ticks_at_once_make_one_call_and_a_double_fire_makes_none() {
     let shop = Shop::with(sellers(|_| {})).await;
-    join_all((0..20).map(|_| shop.world.tick("slot-cache"))).await;
+    join_all((0..20).map(|_| shop.tick("slot-cache"))).await;
     assert_eq!(slot_calls(&shop), 1);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 1);
     shop.advance(301);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 2);
 }
 
@@ -113,7 +113,7 @@ async fn a_failed_refresh_keeps_the_last_good_snapshot_until_it_is_too_old() {
     shop.world.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Slots, Fault::Error) });
     for _ in 0..15 {
         shop.advance(61);
-        shop.world.tick("slot-cache").await;
+        shop.tick("slot-cache").await;
     }
     let stale = shop.slots("").await.body;
     assert_eq!((stale["stale"].as_bool(), stale["age_s"].as_i64()), (Some(true), Some(915)));
@@ -126,7 +126,7 @@ async fn a_failed_refresh_keeps_the_last_good_snapshot_until_it_is_too_old() {
     assert!(reply.header("retry-after").parse::<u32>().unwrap() >= 1);
     shop.world.sim.clear_faults();
     shop.advance(600);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(shop.slots("").await.body["stale"], false);
 }
 
@@ -141,7 +141,7 @@ async fn before_the_first_refresh_there_is_no_empty_diary_but_a_503() {
 async fn empty_is_what_popin_really_said() {
     let shop = Shop::with(sellers(|_| {})).await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Empty));
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     let reply = shop.slots("").await;
     assert_eq!((reply.status.as_u16(), &reply.body["slots"]), (200, &json!([])));
 }
@@ -150,7 +150,7 @@ async fn empty_is_what_popin_really_said() {
 async fn the_quirks_of_a_php_back_end_are_read() {
     let shop = Shop::with(sellers(|_| {})).await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Any, Fault::StatusText));
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert!(!starts(&shop.slots("").await.body).is_empty());
 }
 
@@ -158,25 +158,25 @@ async fn the_quirks_of_a_php_back_end_are_read() {
 async fn a_failing_refresh_backs_off_and_keeps_to_retry_after() {
     let shop = Shop::with(sellers(|_| {})).await;
     shop.world.sim.add_fault(FaultOrder { times: 2, ..FaultOrder::new(Target::Slots, Fault::Error) });
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     shop.advance(11);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 1, "15 s less 20 % are not over");
     shop.advance(8);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 2);
     shop.advance(23);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 2, "the second wait is twice the first");
     shop.advance(14);
     shop.world.sim.add_fault(FaultOrder { seconds: Some(120), ..FaultOrder::new(Target::Slots, Fault::RateLimitedRetryAfter) });
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 3);
     shop.advance(119);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 3, "Popin asked for two minutes");
     shop.advance(2);
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 4);
     assert_eq!(shop.slots("").await.status, 200);
 }
@@ -189,7 +189,7 @@ async fn one_sellers_failure_does_not_touch_anothers() {
     two["beta"]["origins"] = json!(["https://beta.example.com"]);
     let shop = Shop::with(two).await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Hang));
-    shop.world.tick("slot-cache").await;
+    shop.tick("slot-cache").await;
     let acme = shop.slots("").await.status.as_u16();
     let beta = shop.send(Method::GET, "/v1/slots/beta", &[], Bytes::new()).await.status.as_u16();
     assert_eq!([acme, beta].iter().filter(|status| **status == 200).count(), 1, "{acme} {beta}");
@@ -200,7 +200,7 @@ async fn popins_silence_blocks_neither_slots_nor_webhooks() {
     let shop = Shop::open().await;
     shop.world.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Any, Fault::Hang) });
     shop.advance(301);
-    let hanging = shop.world.tick("slot-cache");
+    let hanging = shop.tick("slot-cache");
     let served = async {
         let slots = shop.slots("").await.status.as_u16();
         let stored = shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string()).await;

@@ -40,7 +40,7 @@ async fn a_batch_is_stored_item_by_item_and_one_bad_event_never_sinks_the_rest()
             {"index": 7, "code": "source_unknown"}, {"index": 8, "code": "name_missing"}, {"index": 9, "code": "page_not_of_origin"}
         ]})
     );
-    let stored = shop.world.items("events").await;
+    let stored = shop.world.items("events");
     let kinds: Vec<_> = stored.iter().map(|item| (item["name"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect();
     assert!(kinds.contains(&("popin_open", "widget.opened")) && kinds.contains(&("popin_brand_new", "unknown")), "{kinds:?}");
     let open = stored.iter().find(|item| item["name"] == "popin_open").unwrap();
@@ -59,7 +59,7 @@ async fn fifty_identical_events_at_once_are_one_event_and_49_duplicates() {
     let replies = join_all((0..50).map(|_| shop.popin_webhook(body.clone()))).await;
     assert_eq!(replies.iter().filter(|reply| reply.body["stored"] == true).count(), 1);
     assert!(replies.iter().all(|reply| reply.status == 200));
-    assert_eq!(shop.world.items("events").await.len(), 2);
+    assert_eq!(shop.world.items("events").len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -91,7 +91,7 @@ async fn every_popin_family_comes_in_with_its_kind_trust_and_subject() {
     for body in [outgoing.to_string(), missed(Some("1795400000")), json!({"event": "popin_from_the_future", "user_id": 7}).to_string(), "[1,2]".to_owned()] {
         assert_eq!(shop.popin_webhook(body).await.body, json!({"stored": true}));
     }
-    let mut rows: Vec<_> = shop.world.items("events").await.iter().map(|item| {
+    let mut rows: Vec<_> = shop.world.items("events").iter().map(|item| {
         ["pk", "kind", "trust", "time"].map(|name| item[name].as_str().unwrap().to_owned()).join(" | ")
     }).collect();
     rows.sort();
@@ -107,7 +107,7 @@ async fn a_large_webhook_is_stored_whole() {
     let body = json!({"event": "popin_call_remark_added", "user_id": "1", "timestamp": "1795400000", "properties": {"remark": note}}).to_string();
     assert_eq!(shop.popin_webhook(body.clone()).await.body, json!({"stored": true}));
     assert_eq!(shop.popin_webhook(body.clone()).await.body, json!({"stored": false}));
-    let mut parts = shop.world.items("events").await;
+    let mut parts = shop.world.items("events");
     parts.sort_by_key(|item| item["sk"].as_str().unwrap().len());
     let mut whole: Vec<_> = parts.iter().map(|item| (item["sk"].as_str().unwrap().to_owned(), item["data"].as_str().unwrap().to_owned())).collect();
     whole.sort();
@@ -145,7 +145,7 @@ async fn bad_input_has_its_code_and_stores_nothing() {
         assert_eq!((reply.status.as_u16(), reply.code()), (status, code), "{path} {headers:?}");
         assert_eq!(reply.header("content-type"), "application/problem+json");
     }
-    assert_eq!(shop.world.items("events").await, Vec::<Value>::new());
+    assert_eq!(shop.world.items("events"), Vec::<Value>::new());
 }
 
 #[tokio::test(start_paused = true)]
@@ -162,7 +162,7 @@ async fn a_path_secret_lets_chili_piper_in() {
     let body = json!({"type": "Created", "meetingIdChili": "0f8f2b6e-7c1a-4e3b-9d0a-000000000001", "meetingStartTime": "2026-11-24T10:00:00Z"}).to_string();
     let reply = shop.send(Method::POST, "/v1/webhooks/acme/chili-piper/chili-path-secret-0123", &[], body).await;
     assert_eq!(reply.body, json!({"stored": true}));
-    assert_eq!(shop.world.items("events").await[0]["kind"], "booking.created");
+    assert_eq!(shop.world.items("events")[0]["kind"], "booking.created");
 }
 
 #[tokio::test(start_paused = true)]
@@ -187,7 +187,7 @@ async fn a_lost_reply_to_our_own_write_is_at_worst_called_a_duplicate() {
     })));
     let reply = shop.collect(json!([event(1, "popin_open")])).await;
     assert_eq!(reply.status, 202);
-    assert_eq!(shop.world.items("events").await.len(), 1);
+    assert_eq!(shop.world.items("events").len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

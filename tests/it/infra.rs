@@ -15,7 +15,7 @@ fn asked(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String> {
 
 #[test]
 fn each_function_reads_just_the_variables_that_the_template_gives_it() {
-    let template = Template::read().unwrap();
+    let template = Template::deployed().unwrap();
     let functions: [(&str, BTreeSet<String>); 5] = [
         ("event-intake", asked(|get| drop(event_intake::config::Config::read(get)))),
         ("slot-cache", asked(|get| drop(slot_cache::config::Config::read(get)))),

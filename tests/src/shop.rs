@@ -77,14 +77,14 @@ impl Shop {
     /// A Monday morning in Jaipur, with the diary filled.
     pub async fn open() -> Self {
         let shop = Self::with(sellers(|_| {})).await;
-        shop.world.tick("slot-cache").await;
+        shop.tick("slot-cache").await;
         shop
     }
 
     pub async fn with(sellers: Value) -> Self {
         let clock = TestClock::at("2026-11-23T03:00:00Z");
         let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport: None };
-        Self { world: World::start(options).await, clock }
+        Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -101,6 +101,11 @@ impl Shop {
         let (parts, body) = response.into_parts();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
         Reply { status: parts.status, headers: parts.headers, body }
+    }
+
+    /// Fires a schedule.
+    pub async fn tick(&self, function: &str) -> Value {
+        self.world.tick(function).await.unwrap_or_else(|failure| panic!("{function} failed: {failure:?}"))
     }
 
     /// A page's batch.

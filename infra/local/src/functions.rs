@@ -77,7 +77,7 @@ impl InProcess {
         let client = || wiring.client.clone();
         let events = Events { client: client(), table: template.table_of("EVENTS_TABLE")? };
         let slots = Slots { client: client(), table: template.table_of("SLOTS_TABLE")? };
-        let bookings = Bookings { client: client(), table: template.table_of("BOOKINGS_TABLE")?, slots: slots.table.clone() };
+        let bookings = Bookings { client: client(), table: template.table_of("BOOKINGS_TABLE")?, slots: slots.clone() };
         let (sellers, transport) = (&wiring.sellers, &wiring.transport);
         let (clock, random) = (&wiring.clock, &wiring.random);
         Ok(Self {

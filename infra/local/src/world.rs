@@ -121,7 +121,11 @@ pub struct SimTransport {
 }
 
 impl Transport for SimTransport {
-    fn send(&self, request: Request<Bytes>, timeout: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
             match tokio::time::timeout(timeout, self.sim.handle(request)).await {
                 Ok(reply) if reply.extensions().get::<ConnectionReset>().is_none() => Ok(reply),

@@ -10,7 +10,7 @@ use crate::{
     say,
     template::{Function, Template, Variable},
 };
-use environment::{Environment, Ended};
+use environment::{Ended, Environment};
 use frontdesk::{
     edge::env::{self, variable},
     flow::Clock,

@@ -8,7 +8,8 @@ use super::{
 use aws_smithy_runtime_api::{
     client::{
         http::{
-            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
         },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
@@ -83,7 +84,9 @@ impl storage_backend::Clock for DatabaseClock {
 impl Embedded {
     /// In memory, by a clock of one's own.
     pub fn memory(clock: Arc<dyn Clock>) -> Result<Self, NoDatabase> {
-        Database::memory_with_clock(Arc::new(DatabaseClock(clock))).map(Self::over).map_err(|e| NoDatabase(e.to_string()))
+        Database::memory_with_clock(Arc::new(DatabaseClock(clock)))
+            .map(Self::over)
+            .map_err(|e| NoDatabase(e.to_string()))
     }
 
     /// In a file, which a killed process leaves as it was after its last answer.

@@ -39,10 +39,8 @@ pub(super) fn conflict(operation: &str, body: &Value) -> (u16, String) {
     let mut reasons = vec![json!({ "Code": "None" }); parts];
     reasons[0] = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
     let codes: Vec<_> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
-    let message = format!(
-        "Transaction cancelled, please refer cancellation reasons for specific reasons [{}]",
-        codes.join(", ")
-    );
+    let message =
+        format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));
     let kind = format!("{NAMESPACE}#TransactionCanceledException");
     (400, json!({ "__type": kind, "Message": message, "CancellationReasons": reasons }).to_string())
 }

@@ -3,7 +3,9 @@
 use serde_json::Value;
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
-#[error("a stream's filter asks about {0}, in a way that is not known here (only lists of values, of eventName, dynamodb.Keys and dynamodb.NewImage)")]
+#[error(
+    "a stream's filter asks about {0}, in a way that is not known here (only lists of values, of eventName, dynamodb.Keys and dynamodb.NewImage)"
+)]
 pub struct UnknownPattern(String);
 
 /// One pattern: every field has to equal one of its values.

@@ -12,7 +12,9 @@ use crate::{
 };
 use dynoxide::{
     DynoxideError,
-    actions::{get_records::GetRecordsRequest, get_shard_iterator::GetShardIteratorRequest, list_streams::ListStreamsRequest},
+    actions::{
+        get_records::GetRecordsRequest, get_shard_iterator::GetShardIteratorRequest, list_streams::ListStreamsRequest,
+    },
     streams,
 };
 use frontdesk::flow::Clock;

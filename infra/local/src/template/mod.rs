@@ -104,7 +104,9 @@ impl Template {
                     | "AWS::SNS::Subscription"
                     | "AWS::IAM::Role",
                 ) => {}
-                Some(other) => return Err(Unreadable(format!("{id} is a {other}, which this machine has no stand-in for"))),
+                Some(other) => {
+                    return Err(Unreadable(format!("{id} is a {other}, which this machine has no stand-in for")));
+                }
                 None => return Err(Unreadable(format!("{id} has no Type"))),
             }
         }

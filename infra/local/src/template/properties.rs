@@ -131,7 +131,8 @@ fn empty() -> String {
 }
 
 pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadable> {
-    let name: String = part(&format!("{id}.Metadata.BuildProperties.Binary"), &resource["Metadata"]["BuildProperties"]["Binary"])?;
+    let name: String =
+        part(&format!("{id}.Metadata.BuildProperties.Binary"), &resource["Metadata"]["BuildProperties"]["Binary"])?;
     let properties: FunctionProperties = part(id, &resource["Properties"])?;
     let mut function = Function {
         memory_mb: properties.memory_size,
@@ -146,7 +147,9 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         let at = format!("{id}.Events.{event}");
         match trigger {
             Event::HttpApi(http) => function.routes.push(route(&at, http)?),
-            Event::DynamoDB(stream) => function.streams.push(mapping(&at, format!("{}.{event}", function.name), *stream)?),
+            Event::DynamoDB(stream) => {
+                function.streams.push(mapping(&at, format!("{}.{event}", function.name), *stream)?)
+            }
             Event::ScheduleV2(rate) => function.schedules.push(schedule(&at, &rate)?),
         }
     }
@@ -177,7 +180,8 @@ fn mapping(at: &str, name: String, stream: Stream) -> Result<StreamMapping, Unre
     let patterns = patterns
         .iter()
         .map(|filter| {
-            serde_json::from_str(&filter.pattern).map_err(|error| Unreadable(format!("{at}: a pattern is not JSON ({error})")))
+            serde_json::from_str(&filter.pattern)
+                .map_err(|error| Unreadable(format!("{at}: a pattern is not JSON ({error})")))
         })
         .collect::<Result<_, _>>()?;
     if stream.batch_size == 0 {
@@ -189,14 +193,18 @@ fn mapping(at: &str, name: String, stream: Stream) -> Result<StreamMapping, Unre
         batch_size: stream.batch_size,
         retries: u32::try_from(stream.maximum_retry_attempts).ok(),
         bisect: stream.bisect_batch_on_function_error,
-        reports_failures: stream.function_response_types.iter().any(|kind| matches!(kind, ResponseType::ReportBatchItemFailures)),
+        reports_failures: stream
+            .function_response_types
+            .iter()
+            .any(|kind| matches!(kind, ResponseType::ReportBatchItemFailures)),
         patterns,
     })
 }
 
 fn schedule(at: &str, rate: &Rate) -> Result<Schedule, Unreadable> {
     let unknown = || Unreadable(format!("{at}: {} is not rate(N minutes|hours|days)", rate.schedule_expression));
-    let inner = rate.schedule_expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(unknown)?;
+    let inner =
+        rate.schedule_expression.strip_prefix("rate(").and_then(|rest| rest.strip_suffix(')')).ok_or_else(unknown)?;
     let (number, unit) = inner.split_once(' ').ok_or_else(unknown)?;
     let seconds = match unit {
         "minute" | "minutes" => 60,
@@ -205,6 +213,7 @@ fn schedule(at: &str, rate: &Rate) -> Result<Schedule, Unreadable> {
         _ => return Err(unknown()),
     };
     let number: u64 = number.parse().map_err(|_| unknown())?;
-    let input = serde_json::from_str(&rate.input).map_err(|error| Unreadable(format!("{at}: Input is not JSON ({error})")))?;
+    let input =
+        serde_json::from_str(&rate.input).map_err(|error| Unreadable(format!("{at}: Input is not JSON ({error})")))?;
     Ok(Schedule { every: Duration::from_secs(number * seconds), input })
 }

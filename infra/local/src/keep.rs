@@ -1,0 +1,75 @@
+//! The folder of `--data`: what is in it, and that only one process uses it.
+
+use crate::streams::{DeadLetters, Positions, Unkept};
+use serde_json::Value;
+use std::{
+    fs::{self, DirBuilder, File, OpenOptions, TryLockError},
+    io::{self, Write as _},
+    os::unix::fs::{DirBuilderExt as _, OpenOptionsExt as _},
+    path::{Path, PathBuf},
+};
+
+#[derive(Debug, thiserror::Error)]
+pub enum NoFolder {
+    #[error("{0} is in use by another process")]
+    InUse(String),
+    #[error("{folder} cannot be used: {source}")]
+    Unusable { folder: String, source: io::Error },
+}
+
+/// Where files are kept; with no folder of its own, one for the time being, which goes when this does.
+pub struct Keep {
+    folder: PathBuf,
+    lasting: bool,
+    _lock: File,
+}
+
+impl Keep {
+    pub fn open(data: Option<&Path>) -> Result<Self, NoFolder> {
+        let temporary = || std::env::temp_dir().join(format!("frontdesk-{}", std::process::id()));
+        let folder = data.map_or_else(temporary, Path::to_owned);
+        let unusable = |source| NoFolder::Unusable { folder: folder.display().to_string(), source };
+        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
+        let lock = File::create(folder.join("lock")).map_err(unusable)?;
+        match lock.try_lock() {
+            Ok(()) => Ok(Self { lasting: data.is_some(), _lock: lock, folder }),
+            Err(TryLockError::WouldBlock) => Err(NoFolder::InUse(folder.display().to_string())),
+            Err(TryLockError::Error(source)) => Err(unusable(source)),
+        }
+    }
+
+    /// A file that outlives this process; none when nothing has to.
+    pub fn file(&self, name: &str) -> Option<PathBuf> {
+        self.lasting.then(|| self.folder.join(name))
+    }
+
+    pub fn positions(&self) -> Result<Positions, Unkept> {
+        self.file("stream-positions.json").map_or_else(|| Ok(Positions::default()), |file| Positions::open(&file))
+    }
+
+    pub fn dead_letters(&self) -> Result<DeadLetters, Unkept> {
+        self.file("dead-letters.jsonl").map_or_else(|| Ok(DeadLetters::default()), |file| DeadLetters::open(&file))
+    }
+
+    /// The sellers document as a file that nobody else may read.
+    pub fn write_sellers(&self, document: &Value) -> Result<PathBuf, NoFolder> {
+        let file = self.folder.join("sellers.json");
+        let write = || {
+            // Made anew, so that the mode is ours.
+            fs::remove_file(&file).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
+            let mut writer = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
+            writer.write_all(&serde_json::to_vec_pretty(document)?)
+        };
+        write().map_err(|source| NoFolder::Unusable { folder: self.folder.display().to_string(), source })?;
+        Ok(file)
+    }
+}
+
+impl Drop for Keep {
+    fn drop(&mut self) {
+        if !self.lasting {
+            // What is left behind in a temporary folder is small, and not ours to insist on.
+            drop(fs::remove_dir_all(&self.folder));
+        }
+    }
+}
