@@ -46,6 +46,7 @@ async fn slots_are_sorted_unique_and_outside_the_lead_time() {
     let shop = Shop::open().await;
     // 10:10 at the shop: 10:15 and 10:30 are within the half hour before a slot closes; 10:40 is a border.
     shop.advance(6000);
+    shop.tick("slot-cache").await;
     let all = starts(&shop.slots("").await.body);
     assert_eq!(all[0], "2026-11-23T05:15:00Z");
     assert!(all.windows(2).all(|pair| pair[0] < pair[1]));

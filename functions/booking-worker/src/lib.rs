@@ -5,17 +5,15 @@ pub mod config;
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use config::Config;
 use frontdesk::{
-    edge::{clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
+    edge::{booking_view, clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
     flow::{
         Clock, Desk, Random,
-        advance_booking::{Advanced, advance_booking},
+        advance_booking::{Advanced, Patience, advance_booking},
         witness::{Witnessed, witness},
     },
     model::{
-        booking::Booking,
         ids::{BookingId, SellerId},
         seller::Sellers,
-        state::State,
         trust::Trust,
     },
     popin::Transport,
@@ -33,8 +31,10 @@ const FUNCTION: &str = "booking-worker";
 const AT_ONCE: usize = 8;
 /// The most that one sweep takes from one shard.
 const MOST_DUE: i32 = 100;
-/// No step is begun this close to Lambda's end: a schedule call must be heard out.
-const RESERVE: SignedDuration = SignedDuration::from_secs(20);
+/// No step is begun this close to Lambda's end.
+const RESERVE: SignedDuration = SignedDuration::from_secs(10);
+/// When a booking of a seller who is not in the document is looked at again.
+const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an invocation works with.
 pub struct App {
@@ -63,14 +63,14 @@ impl App {
 
 /// A batch of a stream has `Records`; anything else is a tick of the schedule.
 pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
-    let deadline = deadline.checked_sub(RESERVE).unwrap_or(deadline);
+    let patience = Patience { begin_until: deadline.checked_sub(RESERVE).ok(), ends: Some(deadline) };
     if event.get("Records").is_none() {
-        return sweep(app, deadline).await;
+        return sweep(app, patience).await;
     }
     let batch: Event = serde_json::from_value(event)?;
     let mut failures = Vec::new();
     for record in &batch.records {
-        let done = if app.clock.now() >= deadline { Err(NotNow) } else { take_record(app, record, deadline).await };
+        let done = if late(app, patience) { Err(NotNow) } else { Box::pin(take_record(app, record, patience)).await };
         if let (Err(NotNow), Some(number)) = (done, &record.change.sequence_number) {
             // The stream comes again from the first failure on, so there is no use in going on.
             failures.push(json!({"itemIdentifier": number}));
@@ -80,10 +80,14 @@ pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Valu
     Ok(json!({"batchItemFailures": failures}))
 }
 
+fn late(app: &App, patience: Patience) -> bool {
+    patience.begin_until.is_some_and(|until| app.clock.now() >= until)
+}
+
 /// The record must come again.
 struct NotNow;
 
-async fn take_record(app: &App, record: &EventRecord, deadline: Timestamp) -> Result<(), NotNow> {
+async fn take_record(app: &App, record: &EventRecord, patience: Patience) -> Result<(), NotNow> {
     let sellers = app.sellers.current(app.clock.now()).await;
     let text = |name: &str| -> Option<String> {
         serde_dynamo::from_attribute_value(record.change.keys.get(name)?.clone()).ok()
@@ -91,7 +95,7 @@ async fn take_record(app: &App, record: &EventRecord, deadline: Timestamp) -> Re
     let (Some(pk), Some(sk)) = (text("pk"), text("sk")) else { return Ok(()) };
     let done = if sk == keys::BOOKING {
         match keys::parse_booking(&pk) {
-            Some((seller, id)) => advance(app, &sellers, &seller, &id, deadline).await,
+            Some((seller, id)) => advance(app, &sellers, &seller, &id, patience).await,
             None => Ok(()),
         }
     } else {
@@ -139,19 +143,16 @@ async fn take_witness(app: &App, sellers: &Sellers, id: &SellerId, record: &Even
 }
 
 /// Whatever is due, of every seller; what somebody else is at is left alone.
-async fn sweep(app: &App, deadline: Timestamp) -> Result<Value, Error> {
+async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
     let sellers = app.sellers.current(app.clock.now()).await;
-    let mut due = Vec::new();
-    for shard in 0..keys::DUE_SHARDS {
-        due.extend(app.bookings.due(shard, app.clock.now(), MOST_DUE).await?);
-    }
+    let due = app.bookings.due(app.clock.now(), MOST_DUE).await?;
     let sellers = &sellers;
     let mut runs = stream::iter(due)
         .map(|(seller, id)| async move {
-            if app.clock.now() >= deadline {
+            if late(app, patience) {
                 return Ok(());
             }
-            advance(app, sellers, &seller, &id, deadline).await
+            advance(app, sellers, &seller, &id, patience).await
         })
         .buffer_unordered(AT_ONCE);
     let (mut looked_at, mut failed) = (0, 0);
@@ -170,12 +171,13 @@ async fn advance(
     sellers: &Sellers,
     seller: &SellerId,
     id: &BookingId,
-    deadline: Timestamp,
+    patience: Patience,
 ) -> Result<(), store::Error> {
     let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
         // A seller who left the document: the booking stays, and is looked at again should they return.
         tracing::warn!(seller = %seller, booking.id = %id, "booking.of_unknown_seller");
-        return Ok(());
+        let now = app.clock.now();
+        return app.bookings.put_off(seller, id, now, now + PUT_OFF).await;
     };
     let desk = Desk {
         clock: &*app.clock,
@@ -186,26 +188,8 @@ async fn advance(
         id: seller_id,
         seller,
     };
-    if let Advanced::Booking(booking) = advance_booking(&desk, id, Some(deadline)).await? {
-        tell(&booking, app.clock.now());
+    if let Advanced::Worked(booking) = Box::pin(advance_booking(&desk, id, patience)).await? {
+        booking_view::tell(&booking, FUNCTION, app.clock.now());
     }
     Ok(())
-}
-
-/// One line and the metrics for where a booking stands after a run.
-pub fn tell(booking: &Booking, now: Timestamp) {
-    let mut metrics = Metrics::default();
-    match &booking.state {
-        State::Scheduled { .. } => metrics.count("BookingsScheduled", 1),
-        State::NoSlot { .. } => metrics.count("BookingsNoSlot", 1),
-        State::Refused { .. } => metrics.count("BookingsRefused", 1),
-        State::InDoubt { .. } => metrics.count("BookingsInDoubt", 1),
-        State::NeedsHuman { .. } => metrics.count("BookingsNeedingHuman", 1),
-        State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } => {
-            metrics.count("BookingsWaiting", 1)
-        }
-    };
-    metrics.count("PhantomSlots", booking.refused_slots.len());
-    metrics.emit(FUNCTION, booking.seller.as_str(), now);
-    tracing::info!(seller = %booking.seller, booking.id = %booking.id, booking.state = booking.state.as_str(), "booking.advanced");
 }

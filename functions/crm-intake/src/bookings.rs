@@ -5,10 +5,11 @@ use frontdesk::{
     crm::{Unusable, request},
     edge::{
         answer::{self, MOST_WEBHOOK, Problem},
-        booking_view::BookingView,
+        booking_view::{self, BookingView},
         proof,
     },
     flow::{
+        advance_booking::Patience,
         request_booking::{RequestError, Requested, Trigger, request_booking},
         resolve_booking::{ResolveError, resolve_booking},
     },
@@ -39,33 +40,42 @@ pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result
     let wanted = request::parse(&body, seller, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
     let trigger = Trigger { connector: "bookings", key, fingerprint, wanted };
-    book(app, request.headers(), (id, seller), trigger).await
+    book(app, request, (id, seller), trigger).await
 }
 
 /// Requests the booking and answers as a caller of this API, or of a connector like it, is answered.
 pub(crate) async fn book(
     app: &App,
-    headers: &HeaderMap,
+    request: &Request,
     seller: (&SellerId, &Seller),
     trigger: Trigger,
 ) -> Result<Response<Body>, Problem> {
     let (id, seller) = seller;
-    let wait = answer::prefer_wait(headers).filter(|&seconds| seconds > 0).map(|seconds| seconds.min(MOST_WAIT));
-    let patience = wait.map(|seconds| SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0)));
-    let requested = request_booking(&app.desk(id, seller), trigger, patience).await.map_err(|error| match error {
-        RequestError::KeyReused => Problem::new(
-            StatusCode::UNPROCESSABLE_ENTITY,
-            "idempotency_key_reused",
-            "Idempotency key reused",
-            "This key was used for a request with another body.",
-        ),
-        RequestError::StillRunning => {
-            let detail = "The first request with this key has not ended yet: send it again in a moment.";
-            Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
-        }
-        RequestError::Unusable(problems) => unusable(&problems),
-        RequestError::Store(error) => unavailable(&error),
-    })?;
+    let wait =
+        answer::prefer_wait(request.headers()).filter(|&seconds| seconds > 0).map(|seconds| seconds.min(MOST_WAIT));
+    let now = app.clock.now();
+    let patience = wait.map(|seconds| Patience {
+        begin_until: now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).ok(),
+        ends: answer::deadline(request),
+    });
+    let requested =
+        Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await.map_err(|error| match error {
+            RequestError::KeyReused => Problem::new(
+                StatusCode::UNPROCESSABLE_ENTITY,
+                "idempotency_key_reused",
+                "Idempotency key reused",
+                "This key was used for a request with another body.",
+            ),
+            RequestError::StillRunning => {
+                let detail = "The first request with this key has not ended yet: send it again in a moment.";
+                Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
+            }
+            RequestError::Unusable(problems) => unusable(&problems),
+            RequestError::Store(error) => unavailable(&error),
+        })?;
+    if requested.new {
+        booking_view::tell(&requested.booking, crate::FUNCTION, app.clock.now());
+    }
     let mut response = answer(&requested, patience.is_some());
     if let (Some(seconds), Ok(response)) = (wait, &mut response) {
         let applied = HeaderValue::from_str(&format!("wait={seconds}")).expect("digits are a header value");

@@ -17,7 +17,7 @@ use frontdesk::{
     popin::Transport,
     store::{self, Bookings, Slots},
 };
-use http::Method;
+use http::{Method, StatusCode};
 use lambda_http::{Body, Error, Request, Response};
 use std::sync::Arc;
 
@@ -64,12 +64,16 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
     let path = answer::path(&request);
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     let response = match (request.method(), segments.as_slice()) {
-        (&Method::POST, ["bookings", seller]) => bookings::create(app, &request, seller).await,
-        (&Method::GET, ["bookings", seller, id]) => bookings::read(app, &request, seller, id).await,
-        (&Method::POST, ["bookings", seller, id, "resolve"]) => bookings::resolve(app, &request, seller, id).await,
-        (&Method::POST, ["crm", seller, connector] | ["crm", seller, connector, _]) => {
-            triggers::take(app, &request, seller, connector).await
+        (&Method::POST, ["bookings", seller]) => Box::pin(bookings::create(app, &request, seller)).await,
+        (&Method::GET, ["bookings", seller, id]) => Box::pin(bookings::read(app, &request, seller, id)).await,
+        (&Method::POST, ["bookings", seller, id, "resolve"]) => {
+            Box::pin(bookings::resolve(app, &request, seller, id)).await
         }
+        (&Method::POST, ["crm", seller, connector] | ["crm", seller, connector, _]) => {
+            Box::pin(triggers::take(app, &request, seller, connector)).await
+        }
+        // A CRM that shakes hands first asks only whether somebody is there.
+        (&Method::HEAD, ["crm", _, _] | ["crm", _, _, _]) => Ok(answer::empty(StatusCode::OK)),
         _ => Err(Problem::not_found()),
     };
     Ok(answer::finish(&request, FUNCTION, response))

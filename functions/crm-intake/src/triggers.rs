@@ -42,5 +42,5 @@ async fn standard(app: &App, request: &Request, seller: &str) -> Result<Response
     let wanted = standard::parse(&body, seller, now);
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
     let trigger = Trigger { connector: "standard", key: headers.id.to_owned(), fingerprint, wanted };
-    book(app, request.headers(), (id, seller), trigger).await
+    book(app, request, (id, seller), trigger).await
 }

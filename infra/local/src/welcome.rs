@@ -23,6 +23,9 @@ fn tries(api: &str, sim: &str) -> String {
     let (seller, key, origin, signing) = (demo::SELLER, demo::API_KEY, demo::ORIGIN, demo::SIGNING_KEY);
     let json = "-H 'Content-Type: application/json'";
     let bearer = format!("-H 'Authorization: Bearer {key}'");
+    let look = format!(
+        r#"curl -sS -w '\n' {bearer} "{api}/v1/bookings/{seller}/$(echo "$booking" | grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4)""#
+    );
     format!(
         r#"Things to try:
 
@@ -38,19 +41,21 @@ booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
   -H 'Idempotency-Key: "first-try"' -H 'Prefer: wait=10' \
   -d '{{"lead":{{"external_id":"9021001","name":"Asha Rao","mobile":"+919876543210"}}}}'); echo "$booking"
 
-# How does it stand? A moment later Popin's webhook has confirmed it.
-curl -sS -w '\n' {bearer} {api}/v1/bookings/{seller}/$(echo "$booking" | grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4)
-
-# A CRM triggers a call, signed as Standard Webhooks ask.
-body='{{"lead":{{"external_id":"9021002","name":"Ravi Iyer","mobile":"+919876543211"}}}}'; id=msg_$RANDOM; at=$(date +%s)
-signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}' -binary | openssl base64 -A)
-curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
-  -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
+# How does it stand?
+{look}
 
 # Popin books a call, and its answer is lost: in doubt, until Popin's webhook is the witness. Never twice.
 curl -sS -w '\n' {sim}/_sim/faults {json} -d '{{"endpoint":"schedule","fault":"reset"}}'
-curl -sS -w '\n' {api}/v1/bookings/{seller} {bearer} {json} -H 'Idempotency-Key: "lost-answer"' -H 'Prefer: wait=10' \
-  -d '{{"lead":{{"external_id":"9021003","name":"Meera Nair","mobile":"+919876543212"}}}}'
+booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
+  -H 'Idempotency-Key: "lost-answer"' -H 'Prefer: wait=10' \
+  -d '{{"lead":{{"external_id":"9021002","name":"Meera Nair","mobile":"+919876543211"}}}}'); echo "$booking"
+sleep 1; {look}
+
+# A CRM triggers a call, signed as Standard Webhooks ask.
+body='{{"lead":{{"external_id":"9021003","name":"Ravi Iyer","mobile":"+919876543212"}}}}'; id=msg_$RANDOM; at=$(date +%s)
+signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}' -binary | openssl base64 -A)
+curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
+  -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
 
 # What Popin was asked, what it booked, and what is stored here.
 curl -sS -w '\n' {sim}/_sim/calls

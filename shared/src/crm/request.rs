@@ -11,6 +11,10 @@ use crate::model::{
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
+/// What is free-form goes along with every write of a booking.
+const MOST_CAMPAIGN: usize = 16 * 1024;
+const MOST_URL: usize = 2048;
+
 /// The lead and the call, with the seller's defaults filled in; or every problem at once.
 pub fn parse(body: &Value, seller: &Seller, now: Timestamp) -> Result<(Lead, CallRequest), Vec<Unusable>> {
     let mut problems = Problems::default();
@@ -55,6 +59,9 @@ fn lead(lead: &Value, seller: &Seller, problems: &mut Problems) -> Option<Lead> 
         }
         (Some(_), None) => None,
     };
+    let campaign = Some(campaign(&lead["campaign"]))
+        .filter(|campaign| serde_json::to_string(campaign).is_ok_and(|text| text.len() <= MOST_CAMPAIGN))
+        .or_else(|| problems.note("lead.campaign", "campaign_too_large"));
     Some(Lead {
         external_id: text(&lead["external_id"]),
         name: Sensitive::new(name?),
@@ -65,7 +72,7 @@ fn lead(lead: &Value, seller: &Seller, problems: &mut Problems) -> Option<Lead> 
         // An agent that is no integer is the CRM's, not Popin's.
         agent: text(&lead["agent"]).and_then(|agent| agent.parse().ok()).or(seller.booking.agent),
         pincode: text(&lead["pincode"]).map(Sensitive::new),
-        campaign: Sensitive::new(campaign(&lead["campaign"])),
+        campaign: Sensitive::new(campaign?),
     })
 }
 
@@ -106,9 +113,9 @@ fn call(body: &Value, seller: &Seller, now: Timestamp, problems: &mut Problems) 
             problems.note("native", "native_invalid")
         }
     };
-    let url = match text(&body["url"]) {
-        None => Some(seller.booking.url.clone()),
-        Some(url) if url.starts_with("https://") => Some(Some(url)),
+    let url = match body["url"].as_str().map(str::trim) {
+        None | Some("") => Some(seller.booking.url.clone()),
+        Some(url) if url.starts_with("https://") && url.len() <= MOST_URL => Some(Some(url.to_owned())),
         Some(_) => problems.note("url", "url_invalid"),
     };
     Some(CallRequest { when: when?, if_taken: if_taken?, native: native?, url: url? })

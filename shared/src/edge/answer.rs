@@ -162,6 +162,15 @@ pub fn path(request: &Request) -> Vec<String> {
     pieces
 }
 
+/// When Lambda ends this invocation; `None` where nobody does.
+pub fn deadline(request: &Request) -> Option<jiff::Timestamp> {
+    request
+        .lambda_context_ref()
+        .map(|context| context.deadline)
+        .filter(|deadline| *deadline > 0)
+        .map(super::clock::deadline)
+}
+
 /// The answer or the problem, with our request's id, and one line of log: ids and codes only.
 pub fn finish(request: &Request, function: &'static str, answer: Result<Response<Body>, Problem>) -> Response<Body> {
     let mut response = answer.unwrap_or_else(Problem::response);

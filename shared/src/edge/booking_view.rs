@@ -1,6 +1,7 @@
 //! A booking as its caller sees it; the flat fields are for CRMs that cannot read nested JSON.
 
 use crate::{
+    edge::telemetry::Metrics,
     model::{
         booking::Booking,
         diary::Slot,
@@ -10,6 +11,7 @@ use crate::{
     popin::dates,
 };
 use jiff::{
+    Timestamp,
     civil::DateTime,
     tz::{Offset, TimeZone},
 };
@@ -114,4 +116,22 @@ impl BookingView {
     pub fn alternatives(&self) -> Vec<SlotView> {
         self.alternatives.clone().unwrap_or_default()
     }
+}
+
+/// One line and the metrics for where a booking stands after a run.
+pub fn tell(booking: &Booking, function: &'static str, now: Timestamp) {
+    let mut metrics = Metrics::default();
+    match &booking.state {
+        State::Scheduled { .. } => metrics.count("BookingsScheduled", 1),
+        State::NoSlot { .. } => metrics.count("BookingsNoSlot", 1),
+        State::Refused { .. } => metrics.count("BookingsRefused", 1),
+        State::InDoubt { .. } => metrics.count("BookingsInDoubt", 1),
+        State::NeedsHuman { .. } => metrics.count("BookingsNeedingHuman", 1),
+        State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } => {
+            metrics.count("BookingsWaiting", 1)
+        }
+    };
+    metrics.count("PhantomSlots", booking.refused_slots.len());
+    metrics.emit(function, booking.seller.as_str(), now);
+    tracing::info!(seller = %booking.seller, booking.id = %booking.id, booking.state = booking.state.as_str(), "booking.advanced");
 }

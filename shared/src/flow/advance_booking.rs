@@ -15,32 +15,36 @@ use crate::{
 };
 use jiff::{SignedDuration, Timestamp};
 
+/// How long a run may take.
+#[derive(Clone, Copy, Debug, Default)]
+pub struct Patience {
+    /// No step is begun after this. A schedule call that has left is heard out all the same, because a call that nobody
+    /// listens to is a booking in doubt.
+    pub begin_until: Option<Timestamp>,
+    /// When the process is stopped: no schedule call is begun that could not be heard out by then.
+    pub ends: Option<Timestamp>,
+}
+
 #[derive(Debug)]
 pub enum Advanced {
-    Booking(Box<Booking>),
+    Worked(Box<Booking>),
+    /// It is at rest, or waits for its time; nothing was done.
+    NotDue(Box<Booking>),
     /// Somebody else is at it.
     Held,
     Missing,
 }
 
-/// Safe to run again at any point. With a `deadline`, no step is begun after it; a schedule call that has left is
-/// always waited for, because a call that nobody listens to is a booking in doubt.
-pub async fn advance_booking(
-    desk: &Desk<'_>,
-    id: &BookingId,
-    deadline: Option<Timestamp>,
-) -> Result<Advanced, store::Error> {
+/// Safe to run again at any point.
+pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience) -> Result<Advanced, store::Error> {
     let now = desk.clock.now();
     let owner = desk.random.id(now);
     let lease = Lease { owner: owner.clone(), until: now + desk.seller.booking.lease };
     match desk.bookings.take_lease(desk.id, id, &lease, now).await? {
-        Taken::Won(booking) => Ok(Advanced::Booking(Box::new(work(desk, *booking, &owner, deadline).await?))),
+        Taken::Won(booking) => Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?))),
+        Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),
         Taken::Missing => Ok(Advanced::Missing),
-        Taken::AtRest => {
-            let booking = desk.bookings.get(desk.id, id).await?;
-            Ok(booking.map_or(Advanced::Missing, |booking| Advanced::Booking(Box::new(booking))))
-        }
     }
 }
 
@@ -49,25 +53,29 @@ pub(super) async fn work(
     desk: &Desk<'_>,
     mut booking: Booking,
     owner: &str,
-    deadline: Option<Timestamp>,
+    patience: Patience,
 ) -> Result<Booking, store::Error> {
-    let run = Worker { desk, owner, deadline };
+    let run = Worker { desk, owner, patience };
     loop {
         let now = desk.clock.now();
-        let late = deadline.is_some_and(|deadline| now >= deadline);
         let done = match booking.next_step(&desk.seller.booking, now) {
             Step::Rest => return Ok(booking),
             Step::Wait(until) => return run.pause(booking, until).await,
-            Step::Capture | Step::Pick | Step::Ask if late => return run.pause(booking, now).await,
-            Step::Capture => run.capture(booking).await?,
-            Step::Pick => run.pick(booking).await?,
-            Step::Ask => run.ask(booking).await?,
-            Step::LetGo => run.let_go(booking).await?,
+            Step::Capture | Step::Pick if run.is_late(now) => return run.pause(booking, now).await,
+            Step::Ask if run.is_late(now) || !run.can_hear_out(now) => return run.pause(booking, now).await,
+            // Each step is its own allocation: a flow's future would else be the sum of all of them on the stack.
+            Step::Capture => Box::pin(run.capture(booking)).await?,
+            Step::Pick => Box::pin(run.pick(booking)).await?,
+            Step::Ask => Box::pin(run.ask(booking)).await?,
+            Step::LetGo => Box::pin(run.let_go(booking, Outcome::SlotPassed)).await?,
             Step::Doubt => {
-                run.commit(booking, Outcome::Unanswered { until: now + desk.seller.booking.in_doubt }).await?
+                let until = now + desk.seller.booking.in_doubt;
+                Box::pin(run.commit(booking, Outcome::Unanswered { until })).await?
             }
-            Step::EndWindow => run.commit(booking, Outcome::WindowOver(desk.seller.booking.on_silence)).await?,
-            Step::GiveUp(reason) => run.commit(booking, Outcome::GaveUp(reason)).await?,
+            Step::EndWindow => {
+                Box::pin(run.commit(booking, Outcome::WindowOver(desk.seller.booking.on_silence))).await?
+            }
+            Step::GiveUp(reason) => Box::pin(run.commit(booking, Outcome::GaveUp(reason))).await?,
         };
         match done {
             Done::On(next) => booking = next,
@@ -82,22 +90,37 @@ enum Done {
     Paused(Booking),
 }
 
+/// A store that failed is tried this often again when Popin's definite answer is at stake.
+const FACT_TRIES: u32 = 3;
+/// What is left of a lease must be worth a call.
+const LEAST_LEASE: SignedDuration = SignedDuration::from_millis(500);
+/// The writes after a call take their time too.
+const WRITING: SignedDuration = SignedDuration::from_secs(3);
+
 struct Worker<'a> {
     desk: &'a Desk<'a>,
     owner: &'a str,
-    deadline: Option<Timestamp>,
+    patience: Patience,
 }
 
 impl Worker<'_> {
+    fn is_late(&self, now: Timestamp) -> bool {
+        self.patience.begin_until.is_some_and(|until| now >= until)
+    }
+
+    fn can_hear_out(&self, now: Timestamp) -> bool {
+        self.patience.ends.is_none_or(|ends| now + self.desk.seller.popin.timeout + WRITING <= ends)
+    }
+
     fn popin(&self) -> Client<'_> {
-        // No call may outlast the lease that it is made under.
-        Client::new(&self.desk.seller.popin, self.desk.transport).within(self.desk.seller.booking.lease)
+        Client::new(&self.desk.seller.popin, self.desk.transport)
     }
 
     async fn capture(&self, booking: Booking) -> Result<Done, store::Error> {
         // Capture may be repeated, so a waiting caller need not wait for it to the end.
-        let left = self.deadline.map_or(SignedDuration::MAX, |deadline| deadline.duration_since(self.desk.clock.now()));
-        match self.popin().within(left).capture(&booking.lead, &booking.call).await {
+        let now = self.desk.clock.now();
+        let left = self.patience.begin_until.map_or(SignedDuration::MAX, |until| until.duration_since(now));
+        match self.popin().within(left.min(lease_left(&booking, now))).capture(&booking.lead, &booking.call).await {
             Ok(customer) => self.commit(booking, Outcome::CapturedAs(customer)).await,
             Err(Failure::Refused(message)) => self.commit(booking, Outcome::LeadRefused(message)).await,
             Err(failure @ (Failure::NotSent | Failure::NotDone(_) | Failure::Credentials | Failure::Unanswered)) => {
@@ -113,17 +136,20 @@ impl Worker<'_> {
         let Some(snapshot) = diary.usable(rules, now) else {
             return self.fail(booking, &Failure::NotDone(None)).await;
         };
-        let free = not_refused(diary.free(snapshot, rules, now), &booking);
+        let mut free = not_refused(diary.free(snapshot, rules, now), &booking);
         for slot in booking.call.suitable(&free) {
             let first = diary.place(slot.start, rules.capacity).unwrap_or(0);
             for place in first..rules.capacity {
-                let held = Held { slot: slot.clone(), place };
+                let held = Held { slot: slot.clone(), place, unsettled: false };
                 match self.save(booking.clone(), Outcome::SlotPicked(held), None).await? {
                     Wrote::Claimed => {}
                     Wrote::Done(done) => return Ok(done),
                 }
             }
         }
+        // What was lost just now is no alternative.
+        let lost: Vec<_> = booking.call.suitable(&free).iter().map(|slot| slot.start).collect();
+        free.retain(|slot| !lost.contains(&slot.start));
         let outcome = if booking.call.insists() {
             Outcome::SlotGone(booking.call.alternatives(&free))
         } else {
@@ -142,7 +168,13 @@ impl Worker<'_> {
             // A witness settled it between the two lines.
             return Ok(Done::On(booking));
         };
-        let asked = self.popin().schedule(&customer.id, &held.slot, &booking.lead, &booking.call).await;
+        // We may have been frozen since: no call leaves, or is heard, outside of its lease.
+        let left = lease_left(&booking, self.desk.clock.now());
+        let asked = if left < LEAST_LEASE {
+            Err(Failure::NotSent)
+        } else {
+            self.popin().within(left).schedule(&customer.id, &held.slot, &booking.lead, &booking.call).await
+        };
         match asked {
             Ok(reply) if agrees(&reply, &held.slot, &booking.lead.mobile) => {
                 self.commit(booking, Outcome::Confirmed).await
@@ -163,37 +195,66 @@ impl Worker<'_> {
     /// Popin refused a slot that it had offered: it leaves the diary at once, and the booking takes another or ends.
     async fn refused(&self, booking: Booking) -> Result<Done, store::Error> {
         if let Some(held) = booking.state.held() {
-            self.desk.slots.add_phantom(self.desk.id, held.slot.start, self.desk.clock.now()).await?;
+            // The refusal itself matters more than the note of it.
+            let now = self.desk.clock.now();
+            if let Err(error) = self.desk.slots.add_phantom(self.desk.id, held.slot.start, now).await {
+                tracing::warn!(booking.id = %booking.id, error = %error, "phantom.not_noted");
+            }
         }
-        self.let_go(booking).await
+        self.let_go(booking, Outcome::SlotRefused).await
     }
 
-    async fn let_go(&self, booking: Booking) -> Result<Done, store::Error> {
+    /// The held slot is no more: another one, or the end for a caller who wanted no other.
+    async fn let_go(&self, booking: Booking, why: Outcome) -> Result<Done, store::Error> {
         if !booking.call.insists() {
-            return self.commit(booking, Outcome::SlotRefused).await;
+            return self.commit(booking, why).await;
         }
         let (rules, now) = (&self.desk.seller.slots, self.desk.clock.now());
-        let diary: Diary = self.desk.slots.read(self.desk.id, now, Read::Consistent).await?;
-        let free = diary
+        // Alternatives are a courtesy: a diary that cannot be read offers none.
+        let diary: Diary = self.desk.slots.read(self.desk.id, now, Read::Consistent).await.unwrap_or_default();
+        let gone = booking.state.held().map(|held| held.slot.start);
+        let mut free = diary
             .usable(rules, now)
             .map(|snapshot| not_refused(diary.free(snapshot, rules, now), &booking))
             .unwrap_or_default();
+        free.retain(|slot| Some(slot.start) != gone);
         let alternatives = booking.call.alternatives(&free);
         self.commit(booking, Outcome::SlotGone(alternatives)).await
     }
 
     /// Nothing was done: the booking waits and is tried again.
     async fn fail(&self, mut booking: Booking, failure: &Failure) -> Result<Done, store::Error> {
-        tracing::warn!(booking.id = %booking.id, seller = %booking.seller, popin.failure = failure.code(), "booking.waits");
         let now = self.desk.clock.now();
+        tracing::warn!(booking.id = %booking.id, seller = %booking.seller, popin.failure = failure.code(), "booking.waits");
         booking.failed(now);
         let wait = self.wait(booking.failures, failure);
-        Ok(Done::Paused(self.pause(booking, now + wait).await?))
+        let due = self.due(&booking, now + wait, now);
+        Ok(Done::Paused(self.pause(booking, due).await?))
     }
 
     fn wait(&self, failures: u32, failure: &Failure) -> SignedDuration {
+        if matches!(failure, Failure::Credentials) {
+            tracing::error!(seller = %self.desk.id, "popin.credentials_refused");
+        }
         let asked = failure.retry_after(self.desk.clock.now());
         Backoff::ATTEMPT.wait(failures, self.desk.random.chance(), asked)
+    }
+
+    /// No wait is longer than the booking's patience, nor than its slot: at either, something is to be decided.
+    fn due(&self, booking: &Booking, due: Timestamp, now: Timestamp) -> Timestamp {
+        let gives_up = booking.failing_since.map(|since| since + self.desk.seller.booking.give_up);
+        let begins = match &booking.state {
+            State::SlotHeld { held, .. } => Some(held.slot.start),
+            State::Requested
+            | State::Captured { .. }
+            | State::Scheduling { .. }
+            | State::InDoubt { .. }
+            | State::Scheduled { .. }
+            | State::NoSlot { .. }
+            | State::Refused { .. }
+            | State::NeedsHuman { .. } => None,
+        };
+        [gives_up, begins].into_iter().flatten().fold(due, Timestamp::min).max(now)
     }
 
     /// Gives the lease back; the sweep looks again at `until`.
@@ -223,6 +284,7 @@ impl Worker<'_> {
         wait: Option<SignedDuration>,
     ) -> Result<Wrote, store::Error> {
         let asked = booking.clone();
+        let mut tries = 0;
         loop {
             let now = self.desk.clock.now();
             let Ok(mut next) = booking.after(outcome.clone(), now) else {
@@ -231,7 +293,15 @@ impl Worker<'_> {
             };
             next.version += 1;
             self.hand_over(&mut next, wait, now);
-            match self.desk.bookings.save(&booking, &next, self.owner, now).await? {
+            let saved = match self.desk.bookings.save(&booking, &next, self.owner, now).await {
+                Err(error) if is_fact(&outcome) && tries < FACT_TRIES => {
+                    tries += 1;
+                    tracing::warn!(booking.id = %booking.id, error = %error, "booking.save_again");
+                    continue;
+                }
+                saved => saved?,
+            };
+            match saved {
                 Saved::Done => {
                     tracing::info!(booking.id = %next.id, seller = %next.seller, booking.state = next.state.as_str(), outcome = outcome.as_str(), "booking.step");
                     let goes_on = next.lease.is_some();
@@ -245,6 +315,7 @@ impl Worker<'_> {
                     let leads = fresh.lease.as_ref().is_some_and(|lease| lease.owner == self.owner);
                     let ours = leads || (is_fact(&outcome) && same_ask(&asked, &fresh));
                     if !ours {
+                        tracing::warn!(booking.id = %fresh.id, outcome = outcome.as_str(), "booking.lease_lost");
                         return Ok(Wrote::Done(Done::Paused(fresh)));
                     }
                     booking = fresh;
@@ -259,7 +330,7 @@ impl Worker<'_> {
         if let Some(wait) = wait {
             next.failed(now);
             next.lease = None;
-            next.due_at = Some(now + wait);
+            next.due_at = Some(self.due(next, now + wait, now));
             return;
         }
         match next.next_step(rules, now) {
@@ -279,6 +350,11 @@ impl Worker<'_> {
             }
         }
     }
+}
+
+/// No call may outlast the lease that it is made under.
+fn lease_left(booking: &Booking, now: Timestamp) -> SignedDuration {
+    booking.lease.as_ref().map_or(SignedDuration::ZERO, |lease| lease.until.duration_since(now))
 }
 
 /// What became of a write.
@@ -307,8 +383,11 @@ fn is_fact(outcome: &Outcome) -> bool {
 
 /// Whether `fresh` still wonders about the very call that we made.
 fn same_ask(asked: &Booking, fresh: &Booking) -> bool {
-    let wonders = matches!(fresh.state, State::InDoubt { .. } | State::NeedsHuman { .. });
-    wonders && fresh.attempts == asked.attempts && fresh.state.held() == asked.state.held()
+    let wonders = matches!(
+        fresh.state,
+        State::SlotHeld { .. } | State::Scheduling { .. } | State::InDoubt { .. } | State::NeedsHuman { .. }
+    );
+    wonders && fresh.asks == asked.asks
 }
 
 fn not_refused<'s>(free: Vec<&'s Slot>, booking: &Booking) -> Vec<&'s Slot> {

@@ -91,6 +91,7 @@ pub async fn read_slots(
     let wanted =
         |slot: &&&Slot| query.from.is_none_or(|from| slot.start >= from) && query.to.is_none_or(|to| slot.start < to);
     let free = diary.free(snapshot, rules, now);
+    let ahead = snapshot.fetched_at > now + SignedDuration::from_mins(1);
     let age = now.duration_since(snapshot.fetched_at).max(SignedDuration::ZERO);
     Ok(Answer::Free(Free {
         timezone: snapshot.timezone.clone(),
@@ -98,7 +99,7 @@ pub async fn read_slots(
         slot_minutes: snapshot.slot_minutes,
         as_of: snapshot.fetched_at,
         age,
-        stale: age > rules.stale_after,
+        stale: ahead || age > rules.stale_after,
         slots: free.iter().filter(wanted).take(query.limit.unwrap_or(MOST)).map(|&slot| slot.clone()).collect(),
         keep: until_due.min(CACHED).min((rules.unusable_after - age).max(SignedDuration::ZERO)),
     }))

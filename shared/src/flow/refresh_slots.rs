@@ -41,7 +41,12 @@ pub async fn refresh_slots(
     let fetched = Client::new(&seller.popin, transport).slots().await;
     let now = clock.now();
     let result = match fetched {
-        Ok(availability) => snapshot(&availability, started).ok_or(("unknown_timezone", None)),
+        Ok(availability) => match snapshot(&availability, started) {
+            None => Err(("unknown_timezone", None)),
+            // Slots were offered, and none could be read: that is not an empty diary.
+            Some((snapshot, dropped)) if snapshot.slots.is_empty() && dropped > 0 => Err(("slots_unreadable", None)),
+            Some(read) => Ok(read),
+        },
         Err(failure) => Err((failure.code(), failure.retry_after(now))),
     };
     match result {
@@ -87,9 +92,9 @@ fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snaps
     Some((snapshot, dropped))
 }
 
-/// Whether a failure asks for a person: our credentials are not accepted, or the zone is unknown.
+/// Whether a failure asks for a person: our credentials are not accepted, or Popin speaks as it never did before.
 pub fn needs_person(code: &str) -> bool {
-    code == popin::Failure::Credentials.code() || code == "unknown_timezone"
+    code == popin::Failure::Credentials.code() || matches!(code, "unknown_timezone" | "slots_unreadable")
 }
 
 #[cfg(test)]

@@ -2,7 +2,7 @@
 
 use super::{
     Desk,
-    advance_booking::{Advanced, advance_booking, work},
+    advance_booking::{Advanced, Patience, advance_booking, work},
 };
 use crate::{
     crm::Unusable,
@@ -19,7 +19,7 @@ use crate::{
         keys,
     },
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// A trigger, proven and read.
 #[derive(Clone, Debug)]
@@ -57,17 +57,16 @@ pub struct Requested {
 pub async fn request_booking(
     desk: &Desk<'_>,
     trigger: Trigger,
-    wait: Option<SignedDuration>,
+    wait: Option<Patience>,
 ) -> Result<Requested, RequestError> {
     let now = desk.clock.now();
-    let deadline = wait.map(|wait| now + wait);
     let key_hash = hash::short(&[trigger.connector, &trigger.key]);
     let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint };
     let (lead, call) = match trigger.wanted {
         Ok(wanted) => wanted,
         Err(problems) => {
             return match desk.bookings.known(desk.id, &idempotency, now).await? {
-                Some(known) => existing(desk, known, deadline).await,
+                Some(known) => existing(desk, known, wait).await,
                 None => Err(RequestError::Unusable(problems)),
             };
         }
@@ -77,11 +76,13 @@ pub async fn request_booking(
     let lease = wait.map(|_| Lease { owner: owner.clone(), until: now + desk.seller.booking.lease });
     let booking = booking(desk, trigger.connector, (lead, call), lease, now);
     match desk.bookings.create(&booking, &idempotency, &owner).await? {
-        Created::New => match deadline {
-            Some(deadline) => Ok(Requested { booking: work(desk, booking, &owner, Some(deadline)).await?, new: true }),
+        Created::New => match wait {
+            Some(patience) => {
+                Ok(Requested { booking: Box::pin(work(desk, booking, &owner, patience)).await?, new: true })
+            }
             None => Ok(Requested { booking, new: true }),
         },
-        Created::Existing(known) => existing(desk, known, deadline).await,
+        Created::Existing(known) => existing(desk, known, wait).await,
     }
 }
 
@@ -93,7 +94,7 @@ fn booking(
     now: Timestamp,
 ) -> Booking {
     let (lead, call) = wanted;
-    let person = keys::person_hash(desk.seller.person_key.expose(), lead.mobile.e164().expose());
+    let person = keys::person_hash(desk.seller.person_keys[0].expose(), lead.mobile.e164().expose());
     Booking {
         id: BookingId::parse(desk.random.id(now)).expect("a UUID is a booking id"),
         seller: desk.id.clone(),
@@ -107,6 +108,7 @@ fn booking(
         due_at: Some(lease.as_ref().map_or(now, |lease| lease.until)),
         lease,
         attempts: 0,
+        asks: 0,
         failures: 0,
         failing_since: None,
         refused_slots: Vec::new(),
@@ -115,15 +117,17 @@ fn booking(
     }
 }
 
-async fn existing(desk: &Desk<'_>, known: Known, deadline: Option<Timestamp>) -> Result<Requested, RequestError> {
+async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Result<Requested, RequestError> {
     if !known.same_request {
         return Err(RequestError::KeyReused);
     }
     let id = &known.booking;
     let missing = || store::Error::Corrupt { table: desk.bookings.table.clone(), field: "booking" };
-    if deadline.is_some() {
-        match advance_booking(desk, id, deadline).await? {
-            Advanced::Booking(booking) => return Ok(Requested { booking: *booking, new: false }),
+    if let Some(patience) = wait {
+        match Box::pin(advance_booking(desk, id, patience)).await? {
+            Advanced::Worked(booking) | Advanced::NotDue(booking) => {
+                return Ok(Requested { booking: *booking, new: false });
+            }
             Advanced::Held => return Err(RequestError::StillRunning),
             Advanced::Missing => return Err(missing().into()),
         }

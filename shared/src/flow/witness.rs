@@ -41,10 +41,12 @@ pub async fn witness(
     let Some(seen) = vendors::appointment(data).and_then(|appointment| Sighting::read(&appointment, seller)) else {
         return Ok(Witnessed::Nobody);
     };
-    let person = keys::person_hash(seller.person_key.expose(), seen.phone.e164().expose());
     let mut found = Vec::new();
-    for (_, booking) in bookings.by_person(id, &person).await? {
-        found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
+    for key in &seller.person_keys {
+        let person = keys::person_hash(key.expose(), seen.phone.e164().expose());
+        for (_, booking) in bookings.by_person(id, &person).await? {
+            found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
+        }
     }
     // One webhook tells of one call: the booking that still wonders comes first.
     found.sort_by_key(|booking| matches!(booking.state, State::Scheduled { .. }));

@@ -38,6 +38,8 @@ pub struct Booking {
     pub due_at: Option<Timestamp>,
     /// Schedule calls that may have had an effect.
     pub attempts: u32,
+    /// Schedule calls ever begun: names each of them, and is never taken back.
+    pub asks: u64,
     /// Failures in a row in which nothing was done, and since when.
     pub failures: u32,
     pub failing_since: Option<Timestamp>,
@@ -92,7 +94,10 @@ impl Booking {
     pub fn after(&self, outcome: Outcome, now: Timestamp) -> Result<Self, IllegalStep> {
         let mut next = self.clone();
         match &outcome {
-            Outcome::Asking => next.attempts += 1,
+            Outcome::Asking => {
+                next.attempts += 1;
+                next.asks += 1;
+            }
             Outcome::NotDone => next.attempts = next.attempts.saturating_sub(1),
             Outcome::SlotRefused => next.refused_slots.extend(self.state.held().map(|held| held.slot.start)),
             Outcome::Witnessed => next.witnessed_at = next.witnessed_at.or(Some(now)),
@@ -102,13 +107,15 @@ impl Booking {
             | Outcome::SlotPicked(_)
             | Outcome::NothingFree
             | Outcome::SlotGone(_)
+            | Outcome::SlotPassed
             | Outcome::Confirmed
             | Outcome::Disagreed
             | Outcome::Unanswered { .. }
             | Outcome::WindowOver(_)
             | Outcome::GaveUp(_) => {}
         }
-        if !matches!(outcome, Outcome::NotDone | Outcome::Asking | Outcome::SlotPicked(_)) {
+        // Only an answer of Popin's ends a row of failures: a slot that passed meanwhile does not.
+        if !matches!(outcome, Outcome::NotDone | Outcome::Asking | Outcome::SlotPicked(_) | Outcome::SlotPassed) {
             next.failures = 0;
             next.failing_since = None;
         }

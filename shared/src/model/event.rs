@@ -93,26 +93,44 @@ pub struct Event {
     pub draft: Draft,
 }
 
-/// The keys under which an event stands, and the one beside it that would make it a duplicate.
+/// The id under which an event stands, and the ids beside it that may make it a duplicate.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
     pub id: EventId,
-    /// Only for [`Identity::Window`]: an event under this id, received after the instant, is the first of this one.
-    pub earlier: Option<(EventId, Timestamp)>,
+    /// Only for [`Identity::Window`]: an event under one of these ids is the same one, unless it was received this far off.
+    pub neighbours: Vec<(EventId, Far)>,
+}
+
+/// A window away, on either side: a copy may overtake its original, or come in by a machine whose clock is fast.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Far {
+    Before(Timestamp),
+    After(Timestamp),
+}
+
+impl Far {
+    pub fn instant(self) -> Timestamp {
+        match self {
+            Self::Before(at) | Self::After(at) => at,
+        }
+    }
 }
 
 impl Event {
     pub fn standing(&self) -> Standing {
         let id = |text: String| EventId::parse(text).expect("hex digits and hyphens are an event id");
         match &self.draft.identity {
-            Identity::Page(page) => Standing { id: id(format!("page-{page}")), earlier: None },
-            Identity::Key(hash) => Standing { id: id(hash.clone()), earlier: None },
-            // Within one bucket two copies are always closer than the window; the bucket before holds the only other first.
+            Identity::Page(page) => Standing { id: id(format!("page-{page}")), neighbours: Vec::new() },
+            Identity::Key(hash) => Standing { id: id(hash.clone()), neighbours: Vec::new() },
+            // Within one bucket two copies are always closer than the window; the buckets beside it hold the only other firsts.
             Identity::Window(hash) => {
                 let bucket = self.received_at.as_second().div_euclid(WINDOW.as_secs());
                 Standing {
                     id: id(format!("{hash}-{bucket:x}")),
-                    earlier: Some((id(format!("{hash}-{:x}", bucket - 1)), self.received_at - WINDOW)),
+                    neighbours: vec![
+                        (id(format!("{hash}-{:x}", bucket - 1)), Far::Before(self.received_at - WINDOW)),
+                        (id(format!("{hash}-{:x}", bucket + 1)), Far::After(self.received_at + WINDOW)),
+                    ],
                 }
             }
         }

@@ -131,8 +131,8 @@ pub struct Seller {
     pub crm: Crm,
     pub slots: SlotRules,
     pub booking: BookingRules,
-    /// The key of the hash that finds a person's bookings.
-    pub person_key: Sensitive<String>,
+    /// The keys of the hash that finds a person's bookings: written with the first, looked up with all.
+    pub person_keys: Vec<Sensitive<String>>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -237,6 +237,9 @@ pub enum OnSilence {
     AskHuman,
     Retry,
 }
+
+/// A schedule call must be heard out before Lambda ends the invocation.
+const MOST_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
 
 /// What a seller lays down about bookings.
 #[derive(Clone, Debug)]
@@ -393,7 +396,12 @@ impl Document {
         let Some(if_taken) = IfTaken::parse(&booking.if_taken) else {
             return Err("booking.if_taken is neither next nor refuse".into());
         };
-        let person_key = self.person_key.as_ref().map_or_else(|| self.popin.token.expose(), Secret::expose).to_owned();
+        let own = self.person_key.as_ref().map(Secret::expose);
+        let person_keys =
+            own.into_iter().chain([self.popin.token.expose()]).map(|key| Sensitive::new(key.to_owned())).collect();
+        if self.popin.timeout > MOST_TIMEOUT {
+            return Err("popin.timeout_seconds is longer than 20".into());
+        }
         Ok(Seller {
             name: self.name,
             default_country,
@@ -421,7 +429,7 @@ impl Document {
                 native: self.booking.native,
                 url: self.booking.url,
             },
-            person_key: Sensitive::new(person_key),
+            person_keys,
         })
     }
 }

@@ -15,6 +15,15 @@ pub struct Customer {
 pub struct Held {
     pub slot: Slot,
     pub place: u32,
+    /// An earlier ask for this very slot was never settled: Popin may have the call.
+    pub unsettled: bool,
+}
+
+impl Held {
+    /// Whether both stand on the same claim.
+    pub fn same_place(&self, other: &Self) -> bool {
+        self.slot == other.slot && self.place == other.place
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -123,8 +132,10 @@ pub enum Outcome {
     Confirmed,
     /// Popin confirmed another phone or time than was asked for.
     Disagreed,
-    /// Popin's definite no to the slot, or the slot has passed meanwhile.
+    /// Popin's definite no to the slot.
     SlotRefused,
+    /// The held slot has begun while nothing could be done.
+    SlotPassed,
     /// The call had no effect for certain: not sent, or turned away.
     NotDone,
     /// Nobody can know whether the call had its effect.
@@ -210,7 +221,7 @@ impl State {
     pub fn after(self, outcome: Outcome) -> Result<Self, IllegalStep> {
         use Outcome::{
             Asking, CapturedAs, Confirmed, Disagreed, GaveUp, LeadRefused, NotDone, NothingFree, Resolved, SlotGone,
-            SlotPicked, SlotRefused, Unanswered, WindowOver, Witnessed,
+            SlotPassed, SlotPicked, SlotRefused, Unanswered, WindowOver, Witnessed,
         };
         let scheduled =
             |customer, held, confirmed_by| Self::Scheduled { customer: Some(customer), held: Some(held), confirmed_by };
@@ -224,6 +235,15 @@ impl State {
 
             (Self::Captured { customer }, SlotPicked(held)) => Ok(Self::SlotHeld { customer, held }),
             (Self::Captured { customer }, NothingFree) => Ok(Self::NoSlot { customer }),
+            // An earlier ask for this slot may have had its effect: the claim stays, and a person looks.
+            (Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }, SlotGone(_) | SlotPassed) => {
+                Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
+            }
+            (Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }, GaveUp(reason)) => {
+                Ok(ask_human(customer, Some(held), reason))
+            }
+            (Self::SlotHeld { customer, .. }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
+            (Self::SlotHeld { customer, .. }, SlotPassed) => Ok(Self::Captured { customer }),
             (
                 Self::Captured { customer }
                 | Self::SlotHeld { customer, .. }
@@ -234,23 +254,21 @@ impl State {
             (Self::Captured { customer }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
 
             (Self::SlotHeld { customer, held }, Asking) => Ok(Self::Scheduling { customer, held }),
-            // An ask that is still unsettled may have had its effect: the claim stays with the person who looks.
-            (Self::SlotHeld { customer, held }, GaveUp(HumanReason::MaxAttempts)) => {
-                Ok(ask_human(customer, Some(held), HumanReason::MaxAttempts))
-            }
+            // On a slot that is only held, these are late: the answer to an ask that was written off as unknown.
             (
-                Self::SlotHeld { customer, .. },
-                GaveUp(
-                    reason
-                    @ (HumanReason::OutcomeUnknown | HumanReason::PopinUnavailable | HumanReason::ReplyDisagrees),
-                ),
-            ) => Ok(ask_human(customer, None, reason)),
-
-            (Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, Confirmed) => {
-                Ok(scheduled(customer, held, ConfirmedBy::Reply))
-            }
-            (Self::Scheduling { customer, held } | Self::InDoubt { customer, held, .. }, Disagreed) => {
-                Ok(ask_human(customer, Some(held), HumanReason::ReplyDisagrees))
+                Self::SlotHeld { customer, held }
+                | Self::Scheduling { customer, held }
+                | Self::InDoubt { customer, held, .. },
+                Confirmed,
+            ) => Ok(scheduled(customer, held, ConfirmedBy::Reply)),
+            (
+                Self::SlotHeld { customer, held }
+                | Self::Scheduling { customer, held }
+                | Self::InDoubt { customer, held, .. },
+                Disagreed,
+            ) => Ok(ask_human(customer, Some(held), HumanReason::ReplyDisagrees)),
+            (Self::SlotHeld { customer, held }, NotDone) => {
+                Ok(Self::SlotHeld { customer, held: Held { unsettled: false, ..held } })
             }
             (
                 Self::SlotHeld { customer, .. } | Self::Scheduling { customer, .. } | Self::InDoubt { customer, .. },
@@ -272,7 +290,7 @@ impl State {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }
             (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::Retry)) => {
-                Ok(Self::SlotHeld { customer, held })
+                Ok(Self::SlotHeld { customer, held: Held { unsettled: true, ..held } })
             }
 
             // Seen by both sides.
@@ -305,6 +323,7 @@ impl State {
                 | Confirmed
                 | Disagreed
                 | SlotRefused
+                | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
@@ -318,6 +337,7 @@ impl State {
                 | Confirmed
                 | Disagreed
                 | SlotRefused
+                | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
@@ -330,22 +350,19 @@ impl State {
                 | LeadRefused(_)
                 | SlotPicked(_)
                 | NothingFree
-                | Confirmed
-                | Disagreed
-                | NotDone
                 | Unanswered { .. }
                 | WindowOver(_)
                 | Resolved(_)),
             )
             | (
                 from @ Self::Scheduling { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | WindowOver(_)
-                | GaveUp(_) | Resolved(_)),
+                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | SlotPassed
+                | WindowOver(_) | GaveUp(_) | Resolved(_)),
             )
             | (
                 from @ Self::InDoubt { .. },
-                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | GaveUp(_)
-                | Resolved(_)),
+                outcome @ (CapturedAs(_) | LeadRefused(_) | SlotPicked(_) | NothingFree | Asking | SlotPassed
+                | GaveUp(_) | Resolved(_)),
             )
             | (
                 from @ Self::Scheduled { .. },
@@ -357,6 +374,7 @@ impl State {
                 | Asking
                 | Disagreed
                 | SlotRefused
+                | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | WindowOver(_)
@@ -374,6 +392,7 @@ impl State {
                 | Confirmed
                 | Disagreed
                 | SlotRefused
+                | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
@@ -392,6 +411,7 @@ impl State {
                 | Confirmed
                 | Disagreed
                 | SlotRefused
+                | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
@@ -414,6 +434,7 @@ impl Outcome {
             Self::Confirmed => "confirmed",
             Self::Disagreed => "disagreed",
             Self::SlotRefused => "slot_refused",
+            Self::SlotPassed => "slot_passed",
             Self::NotDone => "not_done",
             Self::Unanswered { .. } => "unanswered",
             Self::Witnessed => "witnessed",

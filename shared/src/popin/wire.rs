@@ -78,7 +78,7 @@ pub fn id(value: Option<&Value>) -> Option<String> {
 
 /// `None` when there is no `availability` to be read: an error body, not an empty diary.
 pub fn availability(body: &Value) -> Option<Availability> {
-    let days = listed(body.get("availability")?)?;
+    let days = listed(body.get("availability").filter(|days| !days.is_null())?)?;
     let slot_minutes = match body.get("slotDiff") {
         Some(Value::Number(number)) => u32::try_from(number.as_u64()?).ok()?,
         Some(Value::String(text)) => text.trim().parse().ok()?,

@@ -3,7 +3,7 @@
 use super::{
     CONFLICTS, Cancelled, Error, Slots, cancelled,
     item::{Item, Reader, keyed, n, s},
-    keys, record,
+    keys, lost, pause_after, record,
 };
 use crate::model::{
     booking::{Booking, Lease},
@@ -37,6 +37,9 @@ pub struct Idempotency {
     pub fingerprint: String,
 }
 
+/// Two machines' clocks may be this far apart when one makes a booking and the other runs it.
+const SKEW: SignedDuration = SignedDuration::from_secs(5);
+
 /// How long a key is remembered: the longest that any CRM goes on retrying, and then some.
 pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
@@ -56,9 +59,10 @@ pub struct Known {
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
     Won(Box<Booking>),
-    /// Somebody else is at it, or it is not due yet.
+    /// Somebody else is at it.
     Held,
-    AtRest,
+    /// It is at rest, or waits for its time.
+    NotDue(Box<Booking>),
     Missing,
 }
 
@@ -151,13 +155,14 @@ impl Bookings {
             .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
             // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
             .condition_expression(
-                "attribute_exists(due) \
-                 AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :me)",
+                "attribute_exists(due) AND (lease_owner = :me OR \
+                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until <= :now)))",
             )
             .expression_attribute_values(":me", s(&lease.owner))
             .expression_attribute_values(":until", n(lease.until.as_millisecond()))
             .expression_attribute_values(":due", s(instant::millis(lease.until)))
             .expression_attribute_values(":now", n(now.as_millisecond()))
+            .expression_attribute_values(":soon", s(instant::millis(now + SKEW)))
             .expression_attribute_values(":one", n(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
@@ -174,11 +179,10 @@ impl Bookings {
                 else {
                     return Ok(Taken::Held);
                 };
-                Ok(match failed.item {
-                    None => Taken::Missing,
-                    Some(item) if item.contains_key("due") => Taken::Held,
-                    Some(_) => Taken::AtRest,
-                })
+                let Some(item) = failed.item else { return Ok(Taken::Missing) };
+                let booking = Box::new(record::read(&self.table, &item)?);
+                let held = booking.lease.as_ref().is_some_and(|lease| lease.until > now);
+                Ok(if held { Taken::Held } else { Taken::NotDue(booking) })
             }
             Err(error) => Err(Error::of(&self.table, &error)),
         }
@@ -244,7 +248,7 @@ impl Bookings {
         let claim = |held: &Held| Claim { start: held.slot.start, place: held.place, booking: next.id.clone() };
         match (before.state.held(), next.state.held()) {
             (None, None) => Vec::new(),
-            (Some(had), Some(has)) if had == has => Vec::new(),
+            (Some(had), Some(has)) if had.same_place(has) => Vec::new(),
             (None, Some(has)) => vec![self.slots.claim(&next.seller, &claim(has), now)],
             (Some(had), None) => vec![self.slots.release(&next.seller, &claim(had))],
             (Some(had), Some(has)) => {
@@ -254,7 +258,18 @@ impl Bookings {
     }
 
     /// What the sweep must look at, the longest overdue first.
-    pub async fn due(&self, shard: u8, now: Timestamp, most: i32) -> Result<Vec<(SellerId, BookingId)>, Error> {
+    pub async fn due(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, BookingId)>, Error> {
+        let mut due = Vec::new();
+        for shard in 0..keys::DUE_SHARDS {
+            due.extend(self.due_in(shard, now, most).await?);
+        }
+        let time =
+            |item: &Item| Reader { table: &self.table, item }.maybe_text("due_at").unwrap_or_default().to_owned();
+        due.sort_by_cached_key(time);
+        self.ids(&due)
+    }
+
+    async fn due_in(&self, shard: u8, now: Timestamp, most: i32) -> Result<Vec<Item>, Error> {
         let reply = self
             .client
             .query()
@@ -267,7 +282,34 @@ impl Bookings {
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        self.ids(reply.items())
+        Ok(reply.items.unwrap_or_default())
+    }
+
+    /// Puts off what nobody here can work on, so that it does not stand before what somebody can.
+    pub async fn put_off(
+        &self,
+        seller: &SellerId,
+        id: &BookingId,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<(), Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::booking(seller, id))))
+            .update_expression("SET due_at = :until ADD version :one")
+            .condition_expression("attribute_exists(due) AND due_at <= :now")
+            .expression_attribute_values(":until", s(instant::millis(until)))
+            .expression_attribute_values(":now", s(instant::millis(now)))
+            .expression_attribute_values(":one", n(1))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if lost(&error) => Ok(()),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
     }
 
     /// A person's bookings, the newest first.
@@ -306,6 +348,7 @@ impl Bookings {
                 return Err(error);
             }
             conflicts += 1;
+            pause_after(conflicts).await;
         }
     }
 

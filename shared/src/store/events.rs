@@ -3,9 +3,12 @@
 use super::{
     CONFLICTS, Cancelled, Error, cancelled,
     item::{Item, keyed, n, s},
-    keys, lost,
+    keys, lost, pause_after,
 };
-use crate::model::{event::Event, event::KEPT, instant};
+use crate::model::{
+    event::{Event, Far, KEPT},
+    instant,
+};
 use aws_sdk_dynamodb::{
     Client,
     types::{ConditionCheck, Put, TransactWriteItem},
@@ -31,7 +34,7 @@ impl Events {
         let standing = event.standing();
         let (item, rest) = items(event);
         let now = n(event.received_at.as_second());
-        if standing.earlier.is_none() && rest.is_empty() {
+        if standing.neighbours.is_empty() && rest.is_empty() {
             let sent = self
                 .client
                 .put_item()
@@ -55,12 +58,15 @@ impl Events {
             .build()
             .expect("table and item are set");
         let mut parts = vec![TransactWriteItem::builder().put(put).build()];
-        if let Some((earlier, since)) = standing.earlier {
+        for (neighbour, far) in standing.neighbours {
             let check = ConditionCheck::builder()
                 .table_name(&self.table)
-                .set_key(Some(keyed(keys::event(&event.seller, &event.draft.subject, &earlier))))
-                .condition_expression("attribute_not_exists(pk) OR received_at <= :since")
-                .expression_attribute_values(":since", s(instant::millis(since)))
+                .set_key(Some(keyed(keys::event(&event.seller, &event.draft.subject, &neighbour))))
+                .condition_expression(match far {
+                    Far::Before(_) => "attribute_not_exists(pk) OR received_at <= :far",
+                    Far::After(_) => "attribute_not_exists(pk) OR received_at >= :far",
+                })
+                .expression_attribute_values(":far", s(instant::millis(far.instant())))
                 .build()
                 .expect("table, key and condition are set");
             parts.push(TransactWriteItem::builder().condition_check(check).build());
@@ -80,7 +86,10 @@ impl Events {
             let Err(error) = sent else { return Ok(Stored::New) };
             match cancelled(&error) {
                 Some(Cancelled::Condition(_)) => return Ok(Stored::Duplicate),
-                Some(Cancelled::Conflict) if conflicts < CONFLICTS => conflicts += 1,
+                Some(Cancelled::Conflict) if conflicts < CONFLICTS => {
+                    conflicts += 1;
+                    pause_after(conflicts).await;
+                }
                 Some(Cancelled::Conflict) | None => return Err(Error::of(&self.table, &error)),
             }
         }

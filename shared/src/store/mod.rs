@@ -102,5 +102,10 @@ fn cancelled<R>(
     }
 }
 
-/// How often a transaction that met another one is sent again at once.
-const CONFLICTS: u32 = 8;
+/// How often a transaction that met another one is sent again.
+const CONFLICTS: u32 = 6;
+
+/// 10 ms after the first conflict, then twice as long each time: the other transaction ends meanwhile.
+async fn pause_after(conflicts: u32) {
+    tokio::time::sleep(Duration::from_millis(5 << conflicts.min(6))).await;
+}

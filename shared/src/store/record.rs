@@ -41,6 +41,8 @@ struct Document {
     #[serde(default)]
     attempts: u32,
     #[serde(default)]
+    asks: u64,
+    #[serde(default)]
     failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failing_since: Option<Timestamp>,
@@ -78,6 +80,8 @@ struct HeldDocument {
     start: Timestamp,
     vendor_time: String,
     place: u32,
+    #[serde(default)]
+    unsettled: bool,
 }
 
 /// The whole item; `writer` marks who wrote it, so that a lost reply to our own write is told from another's write.
@@ -137,6 +141,7 @@ fn document(booking: &Booking) -> Document {
             start: held.slot.start,
             vendor_time: held.slot.vendor_time.clone(),
             place: held.place,
+            unsettled: held.unsettled,
         }),
         in_doubt_until: None,
         confirmed_by: None,
@@ -144,6 +149,7 @@ fn document(booking: &Booking) -> Document {
         message: None,
         alternatives: Vec::new(),
         attempts: booking.attempts,
+        asks: booking.asks,
         failures: booking.failures,
         failing_since: booking.failing_since,
         refused_slots: booking.refused_slots.clone(),
@@ -201,6 +207,7 @@ pub(super) fn read(table: &str, item: &Item) -> Result<Booking, Error> {
         lease,
         due_at: read.maybe_text("due_at").map(|_| read.time("due_at")).transpose()?,
         attempts: document.attempts,
+        asks: document.asks,
         failures: document.failures,
         failing_since: document.failing_since,
         refused_slots: document.refused_slots,
@@ -238,6 +245,7 @@ fn state(name: &str, document: &Document) -> Option<State> {
     let held = document.held.as_ref().map(|held| Held {
         slot: Slot { start: held.start, vendor_time: held.vendor_time.clone() },
         place: held.place,
+        unsettled: held.unsettled,
     });
     let reason = document.reason.as_deref();
     Some(match name {

@@ -131,7 +131,12 @@ impl Slots {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR fetched_at <= :fetched_at")
+            // One that is from the future came of a clock that was wrong.
+            .condition_expression("attribute_not_exists(pk) OR fetched_at <= :fetched_at OR fetched_at > :soon")
+            .expression_attribute_values(
+                ":soon",
+                s(instant::millis(snapshot.fetched_at + SignedDuration::from_mins(1))),
+            )
             .expression_attribute_values(":fetched_at", s(instant::millis(snapshot.fetched_at)))
             .send()
             .await;

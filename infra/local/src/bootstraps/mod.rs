@@ -170,6 +170,8 @@ fn spawn(binary: &Path, variables: &BTreeMap<String, String>, runtime_api: &str)
         .env("AWS_LAMBDA_RUNTIME_API", runtime_api)
         .stdin(Stdio::null())
         .stdout(Stdio::from(io::stderr()))
+        // Ctrl-C is for us: they end when we do.
+        .process_group(0)
         .kill_on_drop(true)
         .spawn()
 }

@@ -6,7 +6,7 @@ use serde_json::Value;
 #[error(
     "a stream's filter asks about {0}, in a way that is not known here (only lists of values, of eventName, dynamodb.Keys and dynamodb.NewImage)"
 )]
-pub struct UnknownPattern(String);
+pub struct UnknownPattern(pub String);
 
 /// One pattern: every field has to equal one of its values.
 #[derive(Clone, Debug)]

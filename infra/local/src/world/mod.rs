@@ -1,5 +1,8 @@
 //! A whole Frontdesk without a socket: database, Popin and every function in one process, by one clock and one seed.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     demo,
     dynamodb::{self, Embedded},
