@@ -26,10 +26,14 @@ async fn a_caller_that_waits_gets_a_scheduled_call_and_the_offered_spelling_goes
     let offered = shop.slots("?limit=1").await.body["slots"][0].clone();
     let reply = shop.book("k1", Some(10), &lead(1)).await;
     assert_eq!((reply.status.as_u16(), reply.header("preference-applied")), (201, "wait=10"));
-    assert_eq!((&reply.body["state"], &reply.body["confirmed_by"], &reply.body["slot"]), (&json!("scheduled"), &json!("reply"), &offered));
+    assert_eq!(
+        (&reply.body["state"], &reply.body["confirmed_by"], &reply.body["slot"]),
+        (&json!("scheduled"), &json!("reply"), &offered)
+    );
     assert!(reply.body["join_url"].as_str().unwrap().starts_with("https://live.popin.to/"));
     assert_eq!((&reply.body["start_at"], &reply.body["start_local"]), (&offered["start"], &offered["local"]));
-    let states: Vec<_> = reply.body["history"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
+    let states: Vec<_> =
+        reply.body["history"].as_array().unwrap().iter().map(|step| step["state"].as_str().unwrap()).collect();
     assert_eq!(states, ["requested", "captured", "slot_held", "scheduling", "scheduled"]);
     let schedules = shop.world.sim.schedules();
     assert_eq!((schedules.len(), schedules[0].time.as_str()), (1, offered["vendor_time"].as_str().unwrap()));
@@ -40,7 +44,11 @@ async fn a_caller_that_waits_gets_a_scheduled_call_and_the_offered_spelling_goes
     shop.settle().await;
     let seen = shop.booking(&id(&reply)).await;
     assert!(seen.body["witnessed_at"].is_string(), "{seen:?}");
-    assert_eq!((calls(&shop, Endpoint::Capture), calls(&shop, Endpoint::Schedule)), (1, 1), "our own echo starts nothing");
+    assert_eq!(
+        (calls(&shop, Endpoint::Capture), calls(&shop, Endpoint::Schedule)),
+        (1, 1),
+        "our own echo starts nothing"
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -77,11 +85,15 @@ async fn an_unproven_trigger_is_a_401_for_every_reason_alike() {
     let sign = |at: i64| system_tests::shop::sign("msg_1", &at.to_string(), &body);
     let unconfigured = shop.send(Method::POST, "/v1/crm/acme/hubspot", &[], body.clone()).await;
     for (seller, at, signature) in [
-        ("acme", now - 301, sign(now - 301)), ("acme", now + 301, sign(now + 301)), ("acme", now, sign(now - 1)),
-        ("acme", now, String::new()), ("nobody", now, sign(now)),
+        ("acme", now - 301, sign(now - 301)),
+        ("acme", now + 301, sign(now + 301)),
+        ("acme", now, sign(now - 1)),
+        ("acme", now, String::new()),
+        ("nobody", now, sign(now)),
     ] {
         let at = at.to_string();
-        let headers = [("webhook-id", "msg_1"), ("webhook-timestamp", at.as_str()), ("webhook-signature", signature.as_str())];
+        let headers =
+            [("webhook-id", "msg_1"), ("webhook-timestamp", at.as_str()), ("webhook-signature", signature.as_str())];
         let reply = shop.send(Method::POST, &format!("/v1/crm/{seller}/standard"), &headers, body.clone()).await;
         assert_eq!((reply.status.as_u16(), &reply.body), (401, &unconfigured.body), "{seller} {at}");
     }
@@ -140,10 +152,14 @@ async fn the_one_slot_asked_for_is_had_or_refused_with_three_alternatives() {
     assert_eq!((first.status.as_u16(), &first.body["start_at"]), (201, &json!(start)));
     for (key, start) in [("k2", start), ("k3", "2026-11-23T05:01:00Z")] {
         let reply = shop.book(key, Some(10), &at(lead(2), start, "refuse")).await;
-        assert_eq!((reply.status.as_u16(), reply.code(), reply.header("content-type")), (409, "slot_taken", "application/problem+json"));
+        assert_eq!(
+            (reply.status.as_u16(), reply.code(), reply.header("content-type")),
+            (409, "slot_taken", "application/problem+json")
+        );
         let booking = shop.booking(reply.body["booking_id"].as_str().unwrap()).await;
         assert_eq!((&booking.body["state"], &booking.body["reason"]), (&json!("refused"), &json!("slot_taken")));
-        let alternatives: Vec<_> = reply.body["alternatives"].as_array().unwrap().iter().map(|slot| slot["start"].as_str().unwrap()).collect();
+        let alternatives: Vec<_> =
+            reply.body["alternatives"].as_array().unwrap().iter().map(|slot| slot["start"].as_str().unwrap()).collect();
         assert_eq!(alternatives, ["2026-11-23T05:15:00Z", "2026-11-23T05:30:00Z", "2026-11-23T05:45:00Z"]);
     }
     let next = shop.book("k4", Some(10), &at(lead(3), start, "next")).await;
@@ -183,7 +199,10 @@ async fn bad_input_has_its_code_and_stores_nothing() {
         (with(&|b| b["call"] = json!({"start_at": 5})), "start_at_invalid"),
         (with(&|b| b["call"] = json!({"to": "2026-11-22T10:30:00Z"})), "window_in_past"),
         (with(&|b| b["call"] = json!({"from": "2026-11-25T10:30:00Z", "to": "2026-11-24T10:30:00Z"})), "window_empty"),
-        (with(&|b| b["call"] = json!({"start_at": "2026-11-24T10:30:00Z", "from": "2026-11-24T10:30:00Z"})), "call_ambiguous"),
+        (
+            with(&|b| b["call"] = json!({"start_at": "2026-11-24T10:30:00Z", "from": "2026-11-24T10:30:00Z"})),
+            "call_ambiguous",
+        ),
         (with(&|b| b["call"] = json!({"if_taken": "perhaps"})), "if_taken_invalid"),
         (with(&|b| b["url"] = json!("javascript:alert(1)")), "url_invalid"),
         (json!({}), "lead_name_missing"),
@@ -198,9 +217,19 @@ async fn bad_input_has_its_code_and_stores_nothing() {
     let good = lead(1).to_string();
     for (headers, body, status, code) in [
         (vec![("authorization", authorization.as_str())], good.as_str(), 400, "idempotency_key_missing"),
-        (vec![("authorization", authorization.as_str()), ("idempotency-key", "\"\"")], good.as_str(), 400, "idempotency_key_invalid"),
+        (
+            vec![("authorization", authorization.as_str()), ("idempotency-key", "\"\"")],
+            good.as_str(),
+            400,
+            "idempotency_key_invalid",
+        ),
         (vec![("authorization", authorization.as_str()), ("idempotency-key", "k")], "{nope", 400, "not_json"),
-        (vec![("authorization", "Bearer wrong-key-wrong-key"), ("idempotency-key", "k")], good.as_str(), 401, "not_authenticated"),
+        (
+            vec![("authorization", "Bearer wrong-key-wrong-key"), ("idempotency-key", "k")],
+            good.as_str(),
+            401,
+            "not_authenticated",
+        ),
         (vec![("idempotency-key", "k")], good.as_str(), 401, "not_authenticated"),
     ] {
         let reply = shop.send(Method::POST, "/v1/bookings/acme", &headers, body.to_owned()).await;
@@ -216,7 +245,14 @@ async fn a_key_is_for_one_body_and_a_body_under_another_key_is_another_request()
     let first = shop.book("k1", None, &lead(1)).await;
     let reused = shop.book("k1", None, &lead(2)).await;
     assert_eq!((reused.status.as_u16(), reused.code()), (422, "idempotency_key_reused"));
-    let spelled = shop.send(Method::POST, "/v1/bookings/acme", &[("authorization", &format!("Bearer {API_KEY}")), ("idempotency-key", "k1")], format!(" {} ", lead(1))).await;
+    let spelled = shop
+        .send(
+            Method::POST,
+            "/v1/bookings/acme",
+            &[("authorization", &format!("Bearer {API_KEY}")), ("idempotency-key", "k1")],
+            format!(" {} ", lead(1)),
+        )
+        .await;
     assert_eq!((spelled.status.as_u16(), id(&spelled)), (202, id(&first)), "white space is no other body");
     let other = shop.book("k2", None, &lead(1)).await;
     assert_eq!(other.status, 202);
@@ -268,7 +304,10 @@ async fn a_call_nobody_answered_is_in_doubt_until_popins_webhook_bears_witness()
     assert_ne!(shop.slots("?limit=1").await.body["slots"][0]["start"], held, "a slot in doubt stays held");
     shop.settle().await;
     let booking = shop.booking(&id(&reply)).await.body;
-    assert_eq!((&booking["state"], &booking["confirmed_by"], &booking["start_at"]), (&json!("scheduled"), &json!("webhook"), &json!(held)));
+    assert_eq!(
+        (&booking["state"], &booking["confirmed_by"], &booking["start_at"]),
+        (&json!("scheduled"), &json!("webhook"), &json!(held))
+    );
     assert_eq!((shop.world.sim.schedules().len(), calls(&shop, Endpoint::Schedule)), (1, 1));
 }
 
@@ -316,12 +355,18 @@ async fn a_person_says_scheduled_and_it_is_confirmed_by_human() {
     }
     let body = shop.resolve(&booking, &json!({"outcome": "scheduled"})).await.body;
     assert_eq!((&body["state"], &body["confirmed_by"]), (&json!("scheduled"), &json!("human")));
-    assert_eq!(shop.resolve("018f2b6e-7c1a-7e3b-9d0a-5f6e7d8c9b0a", &json!({"outcome": "scheduled"})).await.status, 404);
+    assert_eq!(
+        shop.resolve("018f2b6e-7c1a-7e3b-9d0a-5f6e7d8c9b0a", &json!({"outcome": "scheduled"})).await.status,
+        404
+    );
 }
 
 #[tokio::test(start_paused = true)]
 async fn a_seller_who_prefers_a_second_call_gets_one_and_no_more_than_the_bound() {
-    let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"webhooks_wired": true, "on_silence": "retry", "max_attempts": 3}))).await;
+    let shop = Shop::with(sellers(|seller| {
+        seller["booking"] = json!({"webhooks_wired": true, "on_silence": "retry", "max_attempts": 3})
+    }))
+    .await;
     shop.tick("slot-cache").await;
     shop.world.sim.set_webhooks(WebhookMode { on: false, ..WebhookMode::default() });
     shop.world.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Schedule, Fault::Hang) });
@@ -361,7 +406,9 @@ async fn what_popin_did_not_do_is_tried_again_and_given_up_in_the_end() {
 #[tokio::test(start_paused = true)]
 async fn retry_after_is_kept_to() {
     let shop = Shop::open().await;
-    shop.world.sim.add_fault(FaultOrder { seconds: Some(600), ..FaultOrder::new(Target::Capture, Fault::UnavailableRetryAfter) });
+    shop.world
+        .sim
+        .add_fault(FaultOrder { seconds: Some(600), ..FaultOrder::new(Target::Capture, Fault::UnavailableRetryAfter) });
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     shop.advance(599);
     shop.tick("booking-worker").await;
@@ -387,7 +434,13 @@ async fn nothing_a_browser_says_starts_or_settles_a_booking() {
     assert_eq!(shop.collect(events).await.body["accepted"], 3);
     shop.settle().await;
     assert_eq!(shop.booking(&id(&booking)).await.body["state"], "in_doubt");
-    assert_eq!((shop.world.items("bookings").iter().filter(|item| item["sk"] == "booking").count(), shop.world.sim.customers().len()), (1, 1));
+    assert_eq!(
+        (
+            shop.world.items("bookings").iter().filter(|item| item["sk"] == "booking").count(),
+            shop.world.sim.customers().len()
+        ),
+        (1, 1)
+    );
 }
 
 #[tokio::test(start_paused = true)]
@@ -421,14 +474,23 @@ async fn a_pincode_goes_out_as_the_seller_spells_it_and_the_sellers_defaults_go_
     for field in ["pincode", "pin_code"] {
         let shop = Shop::with(sellers(|seller| {
             seller["popin"]["pin_field"] = json!(field);
-            seller["booking"] = json!({"group": "5211", "agent": 210, "native": false, "url": "https://shop.example.com/call"});
-        })).await;
+            seller["booking"] =
+                json!({"group": "5211", "agent": 210, "native": false, "url": "https://shop.example.com/call"});
+        }))
+        .await;
         shop.tick("slot-cache").await;
         let mut body = lead(1);
         body["lead"]["pincode"] = json!(221_007);
         body["lead"]["campaign"] = json!({"utm_source": "google"});
         assert_eq!(shop.book("k1", Some(10), &body).await.status, 201);
-        let sent: Vec<_> = shop.world.sim.calls().into_iter().filter(|call| call.endpoint != Endpoint::Slots).map(|call| call.request).collect();
+        let sent: Vec<_> = shop
+            .world
+            .sim
+            .calls()
+            .into_iter()
+            .filter(|call| call.endpoint != Endpoint::Slots)
+            .map(|call| call.request)
+            .collect();
         let capture = json!({"name": "Asha Example", "mobile": "9000000001", "country": "91", "email": "asha@example.com", "group": "5211", "agent": 210, field: "221007", "campaign": {"utm_source": "google"}, "native": false});
         assert_eq!(sent[0], capture);
         let schedule = json!({"customer_id": sent[1]["customer_id"], "time": "Mon, 23 Nov 2026 10:00 AM", "agent": 210, "native": false, "url": "https://shop.example.com/call"});

@@ -24,7 +24,8 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     table.push(("the same page event again", operations(&shop)));
     shop.collect(json!((2..12).map(event).collect::<Vec<_>>())).await;
     table.push(("a batch of ten", operations(&shop)));
-    shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string()).await;
+    shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string())
+        .await;
     table.push(("a webhook with a time", operations(&shop)));
     shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1}).to_string()).await;
     table.push(("a webhook without a time", operations(&shop)));

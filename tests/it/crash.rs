@@ -15,7 +15,8 @@ async fn until_at_rest(shop: &Shop) -> Vec<Value> {
         shop.settle().await;
         shop.tick("slot-cache").await;
         shop.tick("booking-worker").await;
-        let bookings: Vec<_> = shop.world.items("bookings").into_iter().filter(|item| item["sk"] == "booking").collect();
+        let bookings: Vec<_> =
+            shop.world.items("bookings").into_iter().filter(|item| item["sk"] == "booking").collect();
         if bookings.iter().all(|item| item.get("due").is_none()) {
             return bookings;
         }
@@ -31,9 +32,24 @@ fn claims(items: &[Value]) -> usize {
 #[tokio::test(start_paused = true)]
 async fn every_fault_of_popins_at_every_call_has_at_most_one_effect() {
     const FAULTS: [Fault; 18] = [
-        Fault::Refuse, Fault::Unprocessable, Fault::Unauthorized, Fault::Hang, Fault::HangAfter, Fault::Error, Fault::ErrorAfter,
-        Fault::BadGatewayAfter, Fault::RateLimited, Fault::RateLimitedRetryAfter, Fault::Unavailable, Fault::UnavailableRetryAfter,
-        Fault::Html, Fault::Truncated, Fault::Reset, Fault::StatusText, Fault::Empty, Fault::Slow,
+        Fault::Refuse,
+        Fault::Unprocessable,
+        Fault::Unauthorized,
+        Fault::Hang,
+        Fault::HangAfter,
+        Fault::Error,
+        Fault::ErrorAfter,
+        Fault::BadGatewayAfter,
+        Fault::RateLimited,
+        Fault::RateLimitedRetryAfter,
+        Fault::Unavailable,
+        Fault::UnavailableRetryAfter,
+        Fault::Html,
+        Fault::Truncated,
+        Fault::Reset,
+        Fault::StatusText,
+        Fault::Empty,
+        Fault::Slow,
     ];
     for webhooks in [true, false] {
         for target in [Target::Capture, Target::Schedule] {

@@ -21,10 +21,16 @@ async fn the_answer_says_how_old_it_is_and_spells_each_slot_three_ways() {
     shop.advance(30);
     let reply = shop.slots("?limit=2").await;
     assert_eq!(reply.status, 200);
-    assert_eq!((reply.body["age_s"].as_i64(), reply.body["stale"].as_bool(), reply.body["slot_minutes"].as_i64()), (Some(30), Some(false), Some(15)));
+    assert_eq!(
+        (reply.body["age_s"].as_i64(), reply.body["stale"].as_bool(), reply.body["slot_minutes"].as_i64()),
+        (Some(30), Some(false), Some(15))
+    );
     assert_eq!((reply.body["seller"].as_str(), reply.body["timezone"].as_str()), (Some("acme"), Some("Asia/Kolkata")));
     // The shop opens at 10; at 8:30 the first slot is more than the lead time ahead.
-    assert_eq!(reply.body["slots"][0], json!({"start": "2026-11-23T04:30:00Z", "local": "2026-11-23T10:00:00+05:30", "vendor_time": "Mon, 23 Nov 2026 10:00 AM"}));
+    assert_eq!(
+        reply.body["slots"][0],
+        json!({"start": "2026-11-23T04:30:00Z", "local": "2026-11-23T10:00:00+05:30", "vendor_time": "Mon, 23 Nov 2026 10:00 AM"})
+    );
     let elsewhere = shop.slots("?limit=1&tz=America/New_York").await;
     assert_eq!(elsewhere.body["slots"][0]["local"], "2026-11-22T23:30:00-05:00");
 }
@@ -60,7 +66,15 @@ async fn a_window_is_half_open_and_a_bad_query_names_its_parameter() {
     assert_eq!(starts(&body), ["2026-11-23T05:00:00Z", "2026-11-23T05:15:00Z"]);
     let body = shop.slots("?from=2026-11-23T10:30:00+05:30&limit=1").await.body;
     assert_eq!(starts(&body), ["2026-11-23T05:00:00Z"]);
-    for query in ["?from=now", "?to=2026-11-23", "?tz=Mars", "?limit=0", "?limit=501", "?limit=x", "?from=2026-11-24T00:00:00Z&to=2026-11-23T00:00:00Z"] {
+    for query in [
+        "?from=now",
+        "?to=2026-11-23",
+        "?tz=Mars",
+        "?limit=0",
+        "?limit=501",
+        "?limit=x",
+        "?from=2026-11-24T00:00:00Z&to=2026-11-23T00:00:00Z",
+    ] {
         let reply = shop.slots(query).await;
         assert_eq!((reply.status.as_u16(), reply.code()), (400, "bad_query"), "{query}");
     }
@@ -73,7 +87,8 @@ async fn a_caller_that_has_the_answer_gets_a_304_until_something_but_the_age_cha
     let tag = first.header("etag").to_owned();
     assert!(tag.starts_with('"') && tag.ends_with('"'));
     shop.advance(5);
-    let again = shop.send(Method::GET, "/v1/slots/acme", &[("origin", ORIGIN), ("if-none-match", &tag)], Bytes::new()).await;
+    let again =
+        shop.send(Method::GET, "/v1/slots/acme", &[("origin", ORIGIN), ("if-none-match", &tag)], Bytes::new()).await;
     assert_eq!((again.status.as_u16(), again.header("etag")), (304, tag.as_str()));
     assert_eq!((again.body, again.headers["access-control-allow-origin"].to_str().unwrap()), (Value::Null, ORIGIN));
     shop.book("k1", Some(5), &lead(1)).await;
@@ -170,7 +185,9 @@ async fn a_failing_refresh_backs_off_and_keeps_to_retry_after() {
     shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 2, "the second wait is twice the first");
     shop.advance(14);
-    shop.world.sim.add_fault(FaultOrder { seconds: Some(120), ..FaultOrder::new(Target::Slots, Fault::RateLimitedRetryAfter) });
+    shop.world
+        .sim
+        .add_fault(FaultOrder { seconds: Some(120), ..FaultOrder::new(Target::Slots, Fault::RateLimitedRetryAfter) });
     shop.tick("slot-cache").await;
     assert_eq!(slot_calls(&shop), 3);
     shop.advance(119);
@@ -204,7 +221,9 @@ async fn popins_silence_blocks_neither_slots_nor_webhooks() {
     let hanging = shop.tick("slot-cache");
     let served = async {
         let slots = shop.slots("").await.status.as_u16();
-        let stored = shop.popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string()).await;
+        let stored = shop
+            .popin_webhook(json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000}).to_string())
+            .await;
         let booked = shop.book("k1", None, &lead(1)).await.status.as_u16();
         (slots, stored.status.as_u16(), booked)
     };

@@ -41,10 +41,17 @@ async fn a_batch_is_stored_item_by_item_and_one_bad_event_never_sinks_the_rest()
         ]})
     );
     let stored = shop.world.items("events");
-    let kinds: Vec<_> = stored.iter().map(|item| (item["name"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect();
-    assert!(kinds.contains(&("popin_open", "widget.opened")) && kinds.contains(&("popin_brand_new", "unknown")), "{kinds:?}");
+    let kinds: Vec<_> =
+        stored.iter().map(|item| (item["name"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect();
+    assert!(
+        kinds.contains(&("popin_open", "widget.opened")) && kinds.contains(&("popin_brand_new", "unknown")),
+        "{kinds:?}"
+    );
     let open = stored.iter().find(|item| item["name"] == "popin_open").unwrap();
-    assert_eq!((open["pk"].as_str(), open["trust"].as_str(), open["page"].as_str()), (Some("acme#u-1"), Some("claimed"), Some("https://shop.example.com/ring")));
+    assert_eq!(
+        (open["pk"].as_str(), open["trust"].as_str(), open["page"].as_str()),
+        (Some("acme#u-1"), Some("claimed"), Some("https://shop.example.com/ring"))
+    );
     assert_eq!(reply.header("access-control-allow-origin"), ORIGIN);
 }
 
@@ -88,15 +95,29 @@ async fn every_popin_family_comes_in_with_its_kind_trust_and_subject() {
     let outgoing = json!({"event": "popin_outgoing_call_initiated", "session_id": "bf0b3a76-0596-4602-a2c3-43e0db01b991", "user_id": 58559, "call_id": 28844, "schedule_id": null,
         "agent": {"name": "Agent", "email": "agent@example.com"}, "user": {"name": "Demo", "email": "demo@example.com", "phone_number": null, "country_code": "+91"},
         "meta": {"product": {"name": "Ring", "id": "SKU-1", "url": "https://example.com/ring"}}, "timestamp": 1_771_832_273});
-    for body in [outgoing.to_string(), missed(Some("1795400000")), json!({"event": "popin_from_the_future", "user_id": 7}).to_string(), "[1,2]".to_owned()] {
+    for body in [
+        outgoing.to_string(),
+        missed(Some("1795400000")),
+        json!({"event": "popin_from_the_future", "user_id": 7}).to_string(),
+        "[1,2]".to_owned(),
+    ] {
         assert_eq!(shop.popin_webhook(body).await.body, json!({"stored": true}));
     }
-    let mut rows: Vec<_> = shop.world.items("events").iter().map(|item| {
-        ["pk", "kind", "trust", "time"].map(|name| item[name].as_str().unwrap().to_owned()).join(" | ")
-    }).collect();
+    let mut rows: Vec<_> = shop
+        .world
+        .items("events")
+        .iter()
+        .map(|item| ["pk", "kind", "trust", "time"].map(|name| item[name].as_str().unwrap().to_owned()).join(" | "))
+        .collect();
     rows.sort();
     assert!(rows.contains(&"acme#58559 | call.missed | bearer | 2026-11-23T02:13:20.000Z".to_owned()), "{rows:#?}");
-    assert!(rows.contains(&"acme#bf0b3a76-0596-4602-a2c3-43e0db01b991 | call.requested | bearer | 2026-02-23T07:37:53.000Z".to_owned()), "{rows:#?}");
+    assert!(
+        rows.contains(
+            &"acme#bf0b3a76-0596-4602-a2c3-43e0db01b991 | call.requested | bearer | 2026-02-23T07:37:53.000Z"
+                .to_owned()
+        ),
+        "{rows:#?}"
+    );
     assert_eq!(rows.iter().filter(|row| row.contains("| unknown | bearer |")).count(), 2, "{rows:#?}");
 }
 
@@ -109,7 +130,10 @@ async fn a_large_webhook_is_stored_whole() {
     assert_eq!(shop.popin_webhook(body.clone()).await.body, json!({"stored": false}));
     let mut parts = shop.world.items("events");
     parts.sort_by_key(|item| item["sk"].as_str().unwrap().len());
-    let mut whole: Vec<_> = parts.iter().map(|item| (item["sk"].as_str().unwrap().to_owned(), item["data"].as_str().unwrap().to_owned())).collect();
+    let mut whole: Vec<_> = parts
+        .iter()
+        .map(|item| (item["sk"].as_str().unwrap().to_owned(), item["data"].as_str().unwrap().to_owned()))
+        .collect();
     whole.sort();
     assert_eq!(whole.into_iter().map(|(_, data)| data).collect::<String>(), body);
 }
@@ -128,16 +152,34 @@ async fn bad_input_has_its_code_and_stores_nothing() {
         (collect, origin.to_vec(), many.into(), 413, "too_many_events"),
         (collect, origin.to_vec(), Bytes::from_static(b"{nope"), 400, "not_json"),
         (collect, origin.to_vec(), Bytes::from_static(b"\xff\xfe\x00"), 400, "not_json"),
-        (collect, vec![("origin", ORIGIN), ("content-encoding", "gzip")], good.clone().into(), 415, "encoding_not_supported"),
+        (
+            collect,
+            vec![("origin", ORIGIN), ("content-encoding", "gzip")],
+            good.clone().into(),
+            415,
+            "encoding_not_supported",
+        ),
         (collect, vec![("origin", "https://evil.example")], good.clone().into(), 403, "origin_not_allowed"),
         (collect, vec![], good.clone().into(), 403, "origin_not_allowed"),
         ("/v1/collect/nobody", origin.to_vec(), good.clone().into(), 403, "origin_not_allowed"),
-        ("/v1/webhooks/acme/popin", vec![("x-api-key", "wrong-key-wrong-key-wrong")], good.clone().into(), 401, "not_authenticated"),
+        (
+            "/v1/webhooks/acme/popin",
+            vec![("x-api-key", "wrong-key-wrong-key-wrong")],
+            good.clone().into(),
+            401,
+            "not_authenticated",
+        ),
         ("/v1/webhooks/acme/popin", vec![], good.clone().into(), 401, "not_authenticated"),
         ("/v1/webhooks/acme/fullview", vec![("x-api-key", WEBHOOK_KEY)], good.clone().into(), 401, "not_authenticated"),
         ("/v1/webhooks/nobody/popin", vec![("x-api-key", WEBHOOK_KEY)], good.clone().into(), 401, "not_authenticated"),
         ("/v1/webhooks/acme/chili-piper/wrong-path-secret-1", vec![], good.clone().into(), 401, "not_authenticated"),
-        ("/v1/webhooks/acme/popin", vec![("x-api-key", WEBHOOK_KEY)], Bytes::from(vec![b' '; 1024 * 1024 + 1]), 413, "body_too_large"),
+        (
+            "/v1/webhooks/acme/popin",
+            vec![("x-api-key", WEBHOOK_KEY)],
+            Bytes::from(vec![b' '; 1024 * 1024 + 1]),
+            413,
+            "body_too_large",
+        ),
         ("/v1/webhooks/acme/popin", vec![("x-api-key", WEBHOOK_KEY)], Bytes::from_static(b"nope"), 400, "not_json"),
     ];
     for (path, headers, body, status, code) in rows {
@@ -151,7 +193,8 @@ async fn bad_input_has_its_code_and_stores_nothing() {
 #[tokio::test(start_paused = true)]
 async fn a_bad_key_and_an_unknown_seller_are_answered_with_the_same_bytes() {
     let shop = Shop::open().await;
-    let wrong = shop.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", "wrong-key-wrong-key-wrong")], "{}").await;
+    let wrong =
+        shop.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", "wrong-key-wrong-key-wrong")], "{}").await;
     let unknown = shop.send(Method::POST, "/v1/webhooks/nobody/popin", &[("x-api-key", WEBHOOK_KEY)], "{}").await;
     assert_eq!(wrong.body, unknown.body);
 }
@@ -196,7 +239,8 @@ async fn a_browser_may_ask_first() {
     let ask = [("origin", ORIGIN), ("access-control-request-method", "POST")];
     let reply = shop.send(Method::OPTIONS, "/v1/collect/acme", &ask, Bytes::new()).await;
     assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (204, ORIGIN));
-    let reply = shop.send(Method::OPTIONS, "/v1/collect/acme", &[("origin", "https://evil.example")], Bytes::new()).await;
+    let reply =
+        shop.send(Method::OPTIONS, "/v1/collect/acme", &[("origin", "https://evil.example")], Bytes::new()).await;
     assert_eq!((reply.status.as_u16(), reply.header("access-control-allow-origin")), (403, ""));
 }
 

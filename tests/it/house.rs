@@ -25,7 +25,12 @@ fn sources(folder: &Path) -> Vec<PathBuf> {
 
 /// The code of a file without its comments.
 fn code(path: &Path) -> String {
-    fs::read_to_string(path).unwrap().lines().filter(|line| !line.trim_start().starts_with("//")).collect::<Vec<_>>().join("\n")
+    fs::read_to_string(path)
+        .unwrap()
+        .lines()
+        .filter(|line| !line.trim_start().starts_with("//"))
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 /// The modules that `crate::x` and `crate::{x, y::z}` name.

@@ -116,7 +116,13 @@ impl Shop {
 
     /// A Popin webhook with the right key.
     pub async fn popin_webhook(&self, body: impl Into<Bytes>) -> Reply {
-        self.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", WEBHOOK_KEY), ("content-type", "application/json")], body).await
+        self.send(
+            Method::POST,
+            "/v1/webhooks/acme/popin",
+            &[("x-api-key", WEBHOOK_KEY), ("content-type", "application/json")],
+            body,
+        )
+        .await
     }
 
     pub async fn slots(&self, query: &str) -> Reply {
@@ -127,14 +133,19 @@ impl Shop {
     pub async fn book(&self, key: &str, wait: Option<u32>, body: &Value) -> Reply {
         let authorization = format!("Bearer {API_KEY}");
         let prefer = wait.map(|seconds| format!("wait={seconds}"));
-        let mut headers = vec![("authorization", authorization.as_str()), ("idempotency-key", key), ("content-type", "application/json")];
+        let mut headers = vec![
+            ("authorization", authorization.as_str()),
+            ("idempotency-key", key),
+            ("content-type", "application/json"),
+        ];
         headers.extend(prefer.as_deref().map(|prefer| ("prefer", prefer)));
         self.send(Method::POST, "/v1/bookings/acme", &headers, body.to_string()).await
     }
 
     pub async fn booking(&self, id: &str) -> Reply {
         let authorization = format!("Bearer {API_KEY}");
-        self.send(Method::GET, &format!("/v1/bookings/acme/{id}"), &[("authorization", &authorization)], Bytes::new()).await
+        self.send(Method::GET, &format!("/v1/bookings/acme/{id}"), &[("authorization", &authorization)], Bytes::new())
+            .await
     }
 
     pub async fn resolve(&self, id: &str, decision: &Value) -> Reply {

@@ -53,9 +53,9 @@ async fn bind(port: u16, flag: &'static str) -> Result<Door, NoDoor> {
         let port = listener.local_addr()?.port();
         Ok(Door { listener, port })
     };
-    bound.await.map_err(|source: io::Error| match source.kind() {
-        io::ErrorKind::AddrInUse => NoDoor::Taken { port, flag },
-        _ => NoDoor::Unusable { port, flag, source },
+    bound.await.map_err(|source: io::Error| {
+        let taken = source.kind() == io::ErrorKind::AddrInUse;
+        if taken { NoDoor::Taken { port, flag } } else { NoDoor::Unusable { port, flag, source } }
     })
 }
 

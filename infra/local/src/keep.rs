@@ -17,30 +17,25 @@ pub enum NoFolder {
     Unusable { folder: String, source: io::Error },
 }
 
-/// Where files are kept; with no folder of its own, one for the time being, which goes when this does.
+/// Where files are kept: nowhere, without a folder.
 pub struct Keep {
-    folder: PathBuf,
-    lasting: bool,
-    _lock: File,
+    folder: Option<PathBuf>,
+    /// Held as long as this is.
+    _lock: Option<File>,
+    /// What goes when this does.
+    temporary: PathBuf,
 }
 
 impl Keep {
     pub fn open(data: Option<&Path>) -> Result<Self, NoFolder> {
-        let temporary = || std::env::temp_dir().join(format!("frontdesk-{}", std::process::id()));
-        let folder = data.map_or_else(temporary, Path::to_owned);
-        let unusable = |source| NoFolder::Unusable { folder: folder.display().to_string(), source };
-        DirBuilder::new().recursive(true).mode(0o700).create(&folder).map_err(unusable)?;
-        let lock = File::create(folder.join("lock")).map_err(unusable)?;
-        match lock.try_lock() {
-            Ok(()) => Ok(Self { lasting: data.is_some(), _lock: lock, folder }),
-            Err(TryLockError::WouldBlock) => Err(NoFolder::InUse(folder.display().to_string())),
-            Err(TryLockError::Error(source)) => Err(unusable(source)),
-        }
+        let lock = data.map(lock).transpose()?;
+        let temporary = std::env::temp_dir().join(format!("frontdesk-{}", std::process::id()));
+        Ok(Self { folder: data.map(Path::to_owned), _lock: lock, temporary })
     }
 
     /// A file that outlives this process; none when nothing has to.
     pub fn file(&self, name: &str) -> Option<PathBuf> {
-        self.lasting.then(|| self.folder.join(name))
+        self.folder.as_ref().map(|folder| folder.join(name))
     }
 
     pub fn positions(&self) -> Result<Positions, Unkept> {
@@ -51,25 +46,40 @@ impl Keep {
         self.file("dead-letters.jsonl").map_or_else(|| Ok(DeadLetters::default()), |file| DeadLetters::open(&file))
     }
 
-    /// The sellers document as a file that nobody else may read.
+    /// The sellers document as a file that nobody else may read, for functions that run as processes of their own.
     pub fn write_sellers(&self, document: &Value) -> Result<PathBuf, NoFolder> {
-        let file = self.folder.join("sellers.json");
+        let folder = self.folder.as_ref().unwrap_or(&self.temporary);
+        let file = folder.join("sellers.json");
         let write = || {
+            private(folder)?;
             // Made anew, so that the mode is ours.
             fs::remove_file(&file).or_else(|e| if e.kind() == io::ErrorKind::NotFound { Ok(()) } else { Err(e) })?;
             let mut writer = OpenOptions::new().write(true).create_new(true).mode(0o600).open(&file)?;
             writer.write_all(&serde_json::to_vec_pretty(document)?)
         };
-        write().map_err(|source| NoFolder::Unusable { folder: self.folder.display().to_string(), source })?;
+        write().map_err(|source| NoFolder::Unusable { folder: folder.display().to_string(), source })?;
         Ok(file)
     }
 }
 
 impl Drop for Keep {
     fn drop(&mut self) {
-        if !self.lasting {
-            // What is left behind in a temporary folder is small, and not ours to insist on.
-            drop(fs::remove_dir_all(&self.folder));
-        }
+        // Most often it was never made.
+        drop(fs::remove_dir_all(&self.temporary));
+    }
+}
+
+fn private(folder: &Path) -> io::Result<()> {
+    DirBuilder::new().recursive(true).mode(0o700).create(folder)
+}
+
+fn lock(folder: &Path) -> Result<File, NoFolder> {
+    let unusable = |source| NoFolder::Unusable { folder: folder.display().to_string(), source };
+    private(folder).map_err(unusable)?;
+    let lock = File::create(folder.join("lock")).map_err(unusable)?;
+    match lock.try_lock() {
+        Ok(()) => Ok(lock),
+        Err(TryLockError::WouldBlock) => Err(NoFolder::InUse(folder.display().to_string())),
+        Err(TryLockError::Error(source)) => Err(unusable(source)),
     }
 }

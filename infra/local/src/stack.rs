@@ -24,8 +24,9 @@ use frontdesk::{
     popin::Transport,
 };
 use http::{HeaderValue, Method, Request, header};
+use serde_json::Value;
 use sim::{Options, Sim, Webhook};
-use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
+use std::{error::Error, fs, path::PathBuf, sync::Arc, time::Duration};
 use tokio::task::JoinSet;
 
 /// Anything that keeps the stack from starting: said once, and then it ends.
@@ -51,102 +52,139 @@ pub struct Stack {
 impl Stack {
     /// Returns when everything listens and every schedule fired once.
     pub async fn start(cli: &Cli) -> Result<Self, Trouble> {
-        let template = Template::deployed()?;
         let doors = Doors::open(cli).await?;
-        let keep = Keep::open(cli.data.as_deref())?;
         let (api_port, sim_port) = (doors.api.port, doors.sim.port);
         let dynamodb_port = doors.dynamodb.as_ref().map(|door| door.port);
-        let clock: Arc<dyn Clock> = Arc::new(SystemClock);
-        let net = Net::new()?;
+        let ground = Ground::lay(cli, api_port, sim_port)?;
+        let sim = ground.sim(api_port, sim_port)?;
+        let (client, embedded) = ground.database(cli)?;
+        dynamodb::create_missing(&client, &ground.template.tables).await?;
 
-        let sellers = TheSellers::read(cli, &keep, api_port, sim_port)?;
-        let api = format!("http://127.0.0.1:{api_port}");
-        let sim_clock = clock.clone();
-        let sim = Sim::new(Options {
-            sellers: demo::accounts(&sellers.parsed, &api, |seller| demo::is_at(seller, sim_port)),
-            now: Arc::new(move || sim_clock.now()),
-            data: keep.file("popin.jsonl"),
-        })?;
-
-        let (client, embedded) = database(cli, &net, &keep, &clock)?;
-        dynamodb::create_missing(&client, &template.tables).await?;
         let mut tasks = JoinSet::new();
-        let dynamodb_url = doors.dynamodb.as_ref().map(|door| format!("http://127.0.0.1:{}", door.port));
         if let (Some(door), Some(embedded)) = (doors.dynamodb, &embedded) {
             tasks.spawn(serve_dynamodb(door, embedded.clone()));
             tasks.spawn(sweep(embedded.clone()));
         }
-
-        let invoker = if cli.bootstraps {
-            let dynamodb = cli.dynamodb.clone().or(dynamodb_url).unwrap_or_default();
-            let around = Surroundings { sellers_file: sellers.file, dynamodb, clock: clock.clone() };
-            Invoker::Bootstraps(Bootstraps::start(&template, &around).await?)
-        } else {
-            let random = Arc::new(Random::from_seed(fastrand::u64(..)));
-            let transport = net.transport();
-            let wiring = Wiring { sellers: sellers.source, client, transport, clock: clock.clone(), random };
-            Invoker::InProcess(Box::new(InProcess::new(&template, &wiring)?))
-        };
-        let invoker = Arc::new(invoker);
-        let ids = Random::from_seed(fastrand::u64(..));
-        let gateway = Gateway::new(&template, invoker.clone(), clock.clone(), ids)?;
-        let schedules = Schedules::new(&template, invoker.clone(), cli.every());
-        let pump = match &embedded {
-            None => None,
-            Some(db) => {
-                let (positions, dead_letters) = (keep.positions()?, keep.dead_letters()?);
-                let books = PumpOptions { positions, dead_letters, first_pause: FIRST_PAUSE };
-                Some(Pump::new(&template, db.clone(), invoker, clock, books)?)
-            }
-        };
-
+        let invoker = Arc::new(ground.invoker(cli, client, dynamodb_port).await?);
+        let gateway = Gateway::new(&ground.template, invoker.clone(), ground.clock.clone(), random())?;
+        let schedules = Schedules::new(&ground.template, invoker.clone(), cli.every());
+        let pump = embedded.as_ref().map(|db| ground.pump(db, invoker)).transpose()?;
+        let template = ground.template;
         let controls = Controls { schedules: schedules.clone(), template, embedded: embedded.zip(pump.clone()) };
         tasks.spawn(serve(doors.api, front::router(gateway)));
         tasks.spawn(serve(doors.sim, sim.router().merge(controls.router())));
-        tasks.spawn(deliver(sim, net.transport()));
+        tasks.spawn(deliver(sim, ground.net.transport()));
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
-        // Not to be done in time is said by the schedule itself.
+
+        // A tick that fails says so itself; one that takes longer goes on at its next time.
         drop(tokio::time::timeout(FIRST_TICKS, schedules.fire_all()).await);
         schedules.tasks().into_iter().for_each(|task| drop(tasks.spawn(task)));
-        let sellers = sellers.parsed.iter().map(|(id, _)| id.to_string()).collect();
-        Ok(Self { api_port, sim_port, dynamodb_port, sellers, tasks, _keep: keep })
+        let sellers = ground.sellers.parsed.iter().map(|(id, _)| id.to_string()).collect();
+        Ok(Self { api_port, sim_port, dynamodb_port, sellers, tasks, _keep: ground.keep })
     }
 }
 
-/// The sellers document: parsed, as the functions read it, and where a child finds it.
+fn random() -> Random {
+    Random::from_seed(fastrand::u64(..))
+}
+
+/// What every part stands on.
+struct Ground {
+    template: Template,
+    keep: Keep,
+    clock: Arc<dyn Clock>,
+    net: Net,
+    sellers: TheSellers,
+}
+
+impl Ground {
+    fn lay(cli: &Cli, api_port: u16, sim_port: u16) -> Result<Self, Trouble> {
+        Ok(Self {
+            template: Template::deployed()?,
+            sellers: TheSellers::read(cli, api_port, sim_port)?,
+            keep: Keep::open(cli.data.as_deref())?,
+            clock: Arc::new(SystemClock),
+            net: Net::new()?,
+        })
+    }
+
+    fn sim(&self, api_port: u16, sim_port: u16) -> Result<Sim, sim::Error> {
+        let api = format!("http://127.0.0.1:{api_port}");
+        let clock = self.clock.clone();
+        Sim::new(Options {
+            sellers: demo::accounts(&self.sellers.parsed, &api, |seller| demo::is_at(seller, sim_port)),
+            now: Arc::new(move || clock.now()),
+            data: self.keep.file("popin.jsonl"),
+        })
+    }
+
+    fn database(&self, cli: &Cli) -> Result<(Client, Option<Embedded>), Trouble> {
+        if let Some(url) = &cli.dynamodb {
+            say::line(
+                "Streams of another DynamoDB are not read: bookings and witnesses wait for the sweep, on every tick.",
+            );
+            return Ok((dynamodb::client(self.net.sdk(), Some(url.clone())), None));
+        }
+        let embedded = match self.keep.file("dynamodb.db") {
+            Some(file) => Embedded::file(&file)?,
+            None => Embedded::memory(self.clock.clone())?,
+        };
+        // No packet goes there: the client hands every call to the database.
+        Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
+    }
+
+    async fn invoker(&self, cli: &Cli, client: Client, dynamodb_port: Option<u16>) -> Result<Invoker, Trouble> {
+        let clock = self.clock.clone();
+        if !cli.bootstraps {
+            let (sellers, transport) = (self.sellers.source()?, self.net.transport());
+            let wiring = Wiring { sellers, client, transport, clock, random: Arc::new(random()) };
+            return Ok(Invoker::InProcess(Box::new(InProcess::new(&self.template, &wiring)?)));
+        }
+        let embedded = dynamodb_port.map(|port| format!("http://127.0.0.1:{port}"));
+        let dynamodb = cli.dynamodb.clone().or(embedded).unwrap_or_default();
+        let around = Surroundings { sellers_file: self.sellers.file(&self.keep)?, dynamodb, clock };
+        Ok(Invoker::Bootstraps(Bootstraps::start(&self.template, &around).await?))
+    }
+
+    fn pump(&self, db: &Embedded, invoker: Arc<Invoker>) -> Result<Pump, Trouble> {
+        let (positions, dead_letters) = (self.keep.positions()?, self.keep.dead_letters()?);
+        let books = PumpOptions { positions, dead_letters, first_pause: FIRST_PAUSE };
+        Ok(Pump::new(&self.template, db.clone(), invoker, self.clock.clone(), books)?)
+    }
+}
+
+/// The sellers document: parsed, and as functions in this process or in one of their own read it.
 struct TheSellers {
     parsed: Sellers,
-    source: Source,
-    file: PathBuf,
+    demo: Value,
+    file: Option<PathBuf>,
 }
 
 impl TheSellers {
-    fn read(cli: &Cli, keep: &Keep, api_port: u16, sim_port: u16) -> Result<Self, Trouble> {
-        let file = match &cli.sellers {
-            Some(file) => file.canonicalize().map_err(|error| format!("--sellers {}: {error}", file.display()))?,
-            None => keep.write_sellers(&demo::sellers(api_port, sim_port))?,
+    fn read(cli: &Cli, api_port: u16, sim_port: u16) -> Result<Self, Trouble> {
+        let demo = demo::sellers(api_port, sim_port);
+        let Some(path) = &cli.sellers else {
+            return Ok(Self { parsed: Sellers::parse(&serde_json::to_vec(&demo)?)?, demo, file: None });
         };
-        let named = |error: &dyn Error| format!("{}: {error}", file.display());
-        let bytes = std::fs::read(&file).map_err(|error| named(&error))?;
-        let parsed = Sellers::parse(&bytes).map_err(|error| named(&error))?;
-        let source = Source::file(&file).map_err(|error| named(&error))?;
-        Ok(Self { parsed, source, file })
+        let named = |error: &dyn Error| format!("--sellers {}: {error}", path.display());
+        let file = path.canonicalize().map_err(|error| named(&error))?;
+        let parsed = Sellers::parse(&fs::read(&file)?).map_err(|error| named(&error))?;
+        Ok(Self { parsed, demo, file: Some(file) })
     }
-}
 
-fn database(cli: &Cli, net: &Net, keep: &Keep, clock: &Arc<dyn Clock>) -> Result<(Client, Option<Embedded>), Trouble> {
-    if let Some(url) = &cli.dynamodb {
-        say::line(
-            "The streams of that DynamoDB are not read: new bookings and witnesses wait for the sweep, on every tick.",
-        );
-        return Ok((dynamodb::client(net.sdk(), Some(url.clone())), None));
+    fn source(&self) -> Result<Source, Trouble> {
+        Ok(match &self.file {
+            Some(file) => Source::file(file)?,
+            None => Source::fixed(self.parsed.clone()),
+        })
     }
-    let embedded = match keep.file("dynamodb.db") {
-        Some(file) => Embedded::file(&file)?,
-        None => Embedded::memory(clock.clone())?,
-    };
-    // No packet goes there: the client hands every call to the database.
-    Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
+
+    fn file(&self, keep: &Keep) -> Result<PathBuf, Trouble> {
+        Ok(match &self.file {
+            Some(file) => file.clone(),
+            None => keep.write_sellers(&self.demo)?,
+        })
+    }
 }
 
 async fn serve(door: Door, router: axum::Router) {

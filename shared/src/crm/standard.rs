@@ -1,4 +1,4 @@
-//! Standard Webhooks 1.0.0, v1: an HMAC over id, time and body (crm.md, 1.15).
+//! Standard Webhooks 1.0.0: v1, an HMAC over id, time and body, and v1a, an ed25519 signature (crm.md, 1.15).
 
 use super::{Unusable, request};
 use crate::model::{
@@ -11,6 +11,7 @@ use base64::{
 };
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
+use ring::signature::{ED25519, UnparsedPublicKey};
 use serde_json::Value;
 use sha2::Sha256;
 
@@ -38,33 +39,68 @@ pub fn proven<'s>(headers: Headers<'_>, body: &[u8], secrets: impl Iterator<Item
     if headers.id.is_empty() || headers.id.contains('.') || now.duration_since(sent_at).abs() > TOLERANCE {
         return false;
     }
-    let signatures: Vec<Vec<u8>> = headers
-        .signature
-        .split(' ')
-        .filter_map(|signature| BASE64.decode(signature.strip_prefix("v1,")?).ok())
-        .take(16)
-        .collect();
+    let message = [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body].concat();
+    let signatures: Vec<_> = headers.signature.split(' ').take(MOST_SIGNATURES).filter_map(Signature::read).collect();
     let mut proven = false;
-    for key in secrets.filter_map(key) {
+    for key in secrets.filter_map(Key::read) {
         for signature in &signatures {
             // Each comparison is in constant time, and all are made.
-            proven |= mac(&key, headers, body).verify_slice(signature).is_ok();
+            proven |= key.made(signature, &message);
         }
     }
     proven
 }
 
-fn mac(key: &[u8], headers: Headers<'_>, body: &[u8]) -> Hmac<Sha256> {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
-    for part in [headers.id.as_bytes(), b".", headers.timestamp.as_bytes(), b".", body] {
-        mac.update(part);
-    }
-    mac
+/// A header with more is no rotation.
+const MOST_SIGNATURES: usize = 16;
+
+/// Versions that we do not know are passed over.
+enum Signature {
+    V1(Vec<u8>),
+    V1a(Vec<u8>),
 }
 
-/// The bytes of `whsec_<base64>`; an empty key proves nothing.
-pub fn key(secret: &str) -> Option<Vec<u8>> {
-    BASE64.decode(secret.strip_prefix("whsec_")?).ok().filter(|key| !key.is_empty())
+impl Signature {
+    fn read(text: &str) -> Option<Self> {
+        let (version, signature) = text.split_once(',')?;
+        let bytes = BASE64.decode(signature).ok()?;
+        match version {
+            "v1" => Some(Self::V1(bytes)),
+            "v1a" => Some(Self::V1a(bytes)),
+            _ => None,
+        }
+    }
+}
+
+/// `whsec_<base64>` is a shared secret, `whpk_<base64>` the sender's public key; an empty one proves nothing.
+enum Key {
+    Shared(Vec<u8>),
+    Public(Vec<u8>),
+}
+
+impl Key {
+    fn read(secret: &str) -> Option<Self> {
+        let decode = |text: &str| BASE64.decode(text).ok().filter(|key| !key.is_empty());
+        match (secret.strip_prefix("whsec_"), secret.strip_prefix("whpk_")) {
+            (Some(shared), _) => decode(shared).map(Self::Shared),
+            (None, Some(public)) => decode(public).map(Self::Public),
+            (None, None) => None,
+        }
+    }
+
+    fn made(&self, signature: &Signature, message: &[u8]) -> bool {
+        match (self, signature) {
+            (Self::Shared(key), Signature::V1(signature)) => {
+                let mut mac = Hmac::<Sha256>::new_from_slice(key).expect("HMAC takes a key of any length");
+                mac.update(message);
+                mac.verify_slice(signature).is_ok()
+            }
+            (Self::Public(key), Signature::V1a(signature)) => {
+                UnparsedPublicKey::new(&ED25519, key).verify(message, signature).is_ok()
+            }
+            (Self::Shared(_), Signature::V1a(_)) | (Self::Public(_), Signature::V1(_)) => false,
+        }
+    }
 }
 
 /// Our canonical JSON, bare or as the `data` of a Standard Webhooks payload.
@@ -109,6 +145,19 @@ mod tests {
         let headers = Headers { id: ID, timestamp: "1614265330", signature: SIGNATURE };
         assert!(proven(headers, BODY, ["whsec_AAAA", SECRET].into_iter(), now));
         assert!(!proven(headers, BODY, ["whsec_", "", "whsec_AAAA"].into_iter(), now));
+    }
+
+    #[test]
+    fn an_ed25519_signature_is_proven_by_the_public_key_and_by_no_other() {
+        const PUBLIC: &str = "whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=";
+        const SIGNED: &str =
+            "v1a,DA+4m4VqA33Hm9Wlha/1LaJIOTEvbTa2btJ5gtcP1KIJ83aMbtlDaDEj9gW4UzCjPd9EMUgy41eDWvfIiFddCQ==";
+        let good = |body: &[u8], secret| check("msg_1", "1700000000", SIGNED, body, secret, 1_700_000_000);
+        assert!(good(br#"{"a":1}"#, PUBLIC));
+        assert!(!good(br#"{"a":2}"#, PUBLIC));
+        assert!(!good(br#"{"a":1}"#, "whpk_AAAA"));
+        // The public key is no shared secret: whoever knows it may not sign with it.
+        assert!(!good(br#"{"a":1}"#, "whsec_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg="));
     }
 
     #[test]

@@ -433,3 +433,6 @@ impl Document {
         })
     }
 }
+
+#[cfg(test)]
+mod tests;

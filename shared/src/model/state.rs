@@ -444,3 +444,6 @@ impl Outcome {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

@@ -138,10 +138,10 @@ impl Embedded {
                 return Err(NoDatabase(answer["__type"].as_str().unwrap_or_default().to_owned()));
             }
             items.extend(answer["Items"].as_array().into_iter().flatten().map(plain::item));
-            match answer["LastEvaluatedKey"].take() {
-                Value::Null => break,
-                key => request["ExclusiveStartKey"] = key,
+            if answer["LastEvaluatedKey"].is_null() {
+                break;
             }
+            request["ExclusiveStartKey"] = answer["LastEvaluatedKey"].take();
         }
         items.sort_by_key(|item| (item["pk"].to_string(), item["sk"].to_string()));
         Ok(items)
@@ -183,10 +183,8 @@ impl Embedded {
 
     fn remember(&self, operation: &str, body: &Value, (status, answer): &(u16, String), lost: bool) {
         let capacity = serde_json::from_str::<Value>(answer).unwrap_or_default()["ConsumedCapacity"].take();
-        let consumed = match &capacity {
-            Value::Array(tables) => Some(tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum()),
-            one => one["CapacityUnits"].as_f64(),
-        };
+        let sum = |tables: &Vec<Value>| tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
+        let consumed = capacity.as_array().map(sum).or_else(|| capacity["CapacityUnits"].as_f64());
         let mut calls = lock(&self.0.calls);
         if calls.len() == REMEMBERED {
             calls.pop_front();
@@ -215,10 +213,11 @@ impl HttpConnector for Embedded {
             let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
             let body = mem::replace(request.body_mut(), SdkBody::empty());
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
-            let (status, answer) = match Handle::current().runtime_flavor() {
-                RuntimeFlavor::MultiThread => tokio::task::block_in_place(|| this.handle(&operation, body)),
-                _ => this.handle(&operation, body),
-            }?;
+            let (status, answer) = if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
+                tokio::task::block_in_place(|| this.handle(&operation, body))?
+            } else {
+                this.handle(&operation, body)?
+            };
             let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer));
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");

@@ -4,6 +4,7 @@ use crate::template::Table;
 use aws_sdk_dynamodb::{
     Client,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
+    operation::describe_table::DescribeTableError,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
@@ -22,7 +23,7 @@ pub enum NoTables {
 }
 
 /// How long a new table may take to be of use.
-const ACTIVE: Duration = Duration::from_secs(60);
+const ACTIVE: Duration = Duration::from_mins(1);
 
 /// A client with the environment's credentials, and made-up ones where it has none: nobody checks them on one machine.
 pub fn client(http: SharedHttpClient, endpoint: Option<String>) -> Client {
@@ -61,7 +62,7 @@ pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoT
 async fn is_there(client: &Client, table: &Table) -> Result<bool, NoTables> {
     match client.describe_table().table_name(&table.name).send().await {
         Ok(described) => {
-            let described = described.table.unwrap_or_else(|| unreachable!("a described table is described"));
+            let Some(described) = described.table else { return Err(NoTables::Different(table.name.clone())) };
             let mut have: Vec<_> = described.global_secondary_indexes().iter().filter_map(|i| i.index_name()).collect();
             let indices = table.create["GlobalSecondaryIndexes"].as_array();
             let mut want: Vec<_> = indices.into_iter().flatten().filter_map(|i| i["IndexName"].as_str()).collect();
@@ -74,7 +75,9 @@ async fn is_there(client: &Client, table: &Table) -> Result<bool, NoTables> {
                 Err(NoTables::Different(table.name.clone()))
             }
         }
-        Err(error) if error.as_service_error().is_some_and(|e| e.is_resource_not_found_exception()) => Ok(false),
+        Err(error) if error.as_service_error().is_some_and(DescribeTableError::is_resource_not_found_exception) => {
+            Ok(false)
+        }
         Err(error) => Err(refused(table, Refusal::of(&error))),
     }
 }

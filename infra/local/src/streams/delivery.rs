@@ -31,7 +31,7 @@ pub(super) enum Step {
 }
 
 impl Delivery {
-    pub(super) fn new(records: Vec<Value>, mapping: &StreamMapping) -> Self {
+    pub(super) fn new(records: &[Value], mapping: &StreamMapping) -> Self {
         let portions = records.chunks(mapping.batch_size).map(|chunk| Portion { records: chunk.to_vec(), failures: 0 });
         Self {
             waiting: portions.collect(),
@@ -72,7 +72,7 @@ impl Delivery {
             }
             return Step::Again { settled, failures };
         }
-        // Whoever got somewhere begins to count anew, as Lambda does for what is left of a batch.
+        // Whoever got somewhere begins to count anew.
         let failures = if settled.is_some() { 1 } else { failures };
         if self.retries.is_some_and(|retries| failures > retries) {
             return Step::GivenUp { settled: last(&rest), records: rest, attempts: failures };

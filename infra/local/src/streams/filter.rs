@@ -51,7 +51,9 @@ fn collect(pattern: &Value, path: &mut Vec<String>, conditions: &mut Vec<Conditi
             conditions.push(Condition { path: path.clone(), values: values.clone() });
             Ok(())
         }
-        _ => Err(unknown(path)),
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
+            Err(unknown(path))
+        }
     }
 }
 

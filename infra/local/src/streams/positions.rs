@@ -47,7 +47,7 @@ impl Positions {
         let position = Position { stream: stream.to_owned(), after: after.to_owned() };
         kept.insert(mapping.to_owned(), position);
         let Some(file) = &self.file else { return Ok(()) };
-        replace(file, &*kept).map_err(|source| Unkept { file: file.display().to_string(), source })
+        replace(file, &kept).map_err(|source| Unkept { file: file.display().to_string(), source })
     }
 }
 

@@ -175,7 +175,7 @@ impl Inner {
     }
 
     async fn deliver(&self, line: &Line, records: Vec<Value>) -> Result<(), NoPump> {
-        let mut delivery = Delivery::new(records, &line.mapping);
+        let mut delivery = Delivery::new(&records, &line.mapping);
         while let Some(batch) = delivery.batch() {
             let answer = self.invoker.event(&line.function, json!({ "Records": batch })).await;
             match delivery.answered(answer.as_ref().map_err(drop)) {

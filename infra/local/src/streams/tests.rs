@@ -53,28 +53,28 @@ fn failing(numbers: &[&str]) -> Value {
 
 #[test]
 fn records_come_in_order_and_in_batches() {
-    let delivery = Delivery::new(records(1..=9), &mapping());
+    let delivery = Delivery::new(&records(1..=9), &mapping());
     let story = play(delivery, |_| Ok(Value::Null));
     assert_eq!(story, ["[1 2 3 4] settled 4", "[5 6 7 8] settled 8", "[9] settled 9"]);
 }
 
 #[test]
 fn a_batch_goes_on_from_the_lowest_failing_record() {
-    let delivery = Delivery::new(records(1..=5), &mapping());
+    let delivery = Delivery::new(&records(1..=5), &mapping());
     let story = play(delivery, |batch| Ok(if batch == "1 2 3 4" { failing(&["4", "3"]) } else { failing(&[]) }));
     assert_eq!(story, ["[1 2 3 4] again 1 settled 2", "[3 4] settled 4", "[5] settled 5"]);
 }
 
 #[test]
 fn a_failure_that_names_a_strange_record_fails_all() {
-    let delivery = Delivery::new(records(1..=2), &StreamMapping { retries: Some(0), ..mapping() });
+    let delivery = Delivery::new(&records(1..=2), &StreamMapping { retries: Some(0), ..mapping() });
     let story = play(delivery, |_| Ok(failing(&["2", "77"])));
     assert_eq!(story, ["[1 2] gave up [1 2] after 1 settled 2"]);
 }
 
 #[test]
 fn a_batch_that_fails_as_a_whole_is_split_until_the_bad_record_stands_alone() {
-    let delivery = Delivery::new(records(1..=4), &mapping());
+    let delivery = Delivery::new(&records(1..=4), &mapping());
     let story = play(delivery, |batch| if batch.contains('3') { Err(()) } else { Ok(json!({})) });
     let expected = [
         "[1 2 3 4] again 1 settled -",
@@ -90,7 +90,7 @@ fn a_batch_that_fails_as_a_whole_is_split_until_the_bad_record_stands_alone() {
 
 #[test]
 fn without_bisecting_a_bad_record_takes_its_batch_along() {
-    let delivery = Delivery::new(records(1..=5), &StreamMapping { bisect: false, ..mapping() });
+    let delivery = Delivery::new(&records(1..=5), &StreamMapping { bisect: false, ..mapping() });
     let story = play(delivery, |batch| if batch.contains('2') { Err(()) } else { Ok(json!({})) });
     let expected = [
         "[1 2 3 4] again 1 settled -",
@@ -103,7 +103,7 @@ fn without_bisecting_a_bad_record_takes_its_batch_along() {
 
 #[test]
 fn a_function_that_does_not_report_failures_is_not_asked_for_them() {
-    let delivery = Delivery::new(records(1..=2), &StreamMapping { reports_failures: false, ..mapping() });
+    let delivery = Delivery::new(&records(1..=2), &StreamMapping { reports_failures: false, ..mapping() });
     assert_eq!(play(delivery, |_| Ok(failing(&["1"]))), ["[1 2] settled 2"]);
 }
 

@@ -69,7 +69,8 @@ struct HttpApi {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase", deny_unknown_fields)]
 struct Stream {
-    stream: String,
+    #[serde(rename = "Stream")]
+    source: String,
     starting_position: StartingPosition,
     #[serde(default = "hundred")]
     batch_size: usize,
@@ -148,7 +149,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         match trigger {
             Event::HttpApi(http) => function.routes.push(route(&at, http)?),
             Event::DynamoDB(stream) => {
-                function.streams.push(mapping(&at, format!("{}.{event}", function.name), *stream)?)
+                function.streams.push(mapping(&at, format!("{}.{event}", function.name), *stream)?);
             }
             Event::ScheduleV2(rate) => function.schedules.push(schedule(&at, &rate)?),
         }
@@ -189,7 +190,7 @@ fn mapping(at: &str, name: String, stream: Stream) -> Result<StreamMapping, Unre
     }
     Ok(StreamMapping {
         name,
-        table: stream.stream,
+        table: stream.source,
         batch_size: stream.batch_size,
         retries: u32::try_from(stream.maximum_retry_attempts).ok(),
         bisect: stream.bisect_batch_on_function_error,

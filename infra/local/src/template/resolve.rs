@@ -8,8 +8,7 @@ use std::collections::BTreeMap;
 /// The resources, in the template's order of names.
 pub(super) fn resources(yaml: &str) -> Result<Map<String, Value>, Unreadable> {
     let document: Yaml = serde_yaml_ng::from_str(yaml).map_err(|error| Unreadable(error.to_string()))?;
-    let names = parameters(&document)?;
-    let mut names: BTreeMap<String, String> = names;
+    let mut names = parameters(&document)?;
     for (id, resource) in mapping(&document["Resources"]) {
         if resource["Type"].as_str() == Some("AWS::DynamoDB::Table") {
             let name = &resource["Properties"]["TableName"];
@@ -19,20 +18,20 @@ pub(super) fn resources(yaml: &str) -> Result<Map<String, Value>, Unreadable> {
             names.insert(id, name);
         }
     }
-    match plain(&document["Resources"], &names)? {
-        Value::Object(resources) => Ok(resources),
-        _ => Err(Unreadable("there are no Resources".to_owned())),
-    }
+    let Value::Object(resources) = plain(&document["Resources"], &names)? else {
+        return Err(Unreadable("there are no Resources".to_owned()));
+    };
+    Ok(resources)
 }
 
 /// Every parameter at its default: what a deployment that sets none has.
 fn parameters(document: &Yaml) -> Result<BTreeMap<String, String>, Unreadable> {
     let mut names = BTreeMap::from([("AWS::StackName".to_owned(), "frontdesk".to_owned())]);
     for (name, parameter) in mapping(&document["Parameters"]) {
-        let default = match &parameter["Default"] {
-            Yaml::String(text) => text.clone(),
-            Yaml::Number(number) => number.to_string(),
-            _ => return Err(Unreadable(format!("the parameter {name} has no default"))),
+        let default = &parameter["Default"];
+        let number = default.as_i64().map(|number| number.to_string());
+        let Some(default) = default.as_str().map(str::to_owned).or(number) else {
+            return Err(Unreadable(format!("the parameter {name} has no default")));
         };
         names.insert(name, default);
     }

@@ -19,15 +19,15 @@ async fn book(world: &World, key: &str, wait: &str) -> (StatusCode, Value) {
         .header("prefer", wait)
         .body(Bytes::from(json!({ "lead": lead }).to_string()))
         .unwrap();
-    read(world.http(request).await)
+    read(&world.http(request).await)
 }
 
 async fn get(world: &World, path: &str) -> (StatusCode, Value) {
     let request = Request::get(path).header("authorization", format!("Bearer {}", demo::API_KEY));
-    read(world.http(request.body(Bytes::new()).unwrap()).await)
+    read(&world.http(request.body(Bytes::new()).unwrap()).await)
 }
 
-fn read(response: Response<Bytes>) -> (StatusCode, Value) {
+fn read(response: &Response<Bytes>) -> (StatusCode, Value) {
     (response.status(), serde_json::from_slice(response.body()).unwrap_or_default())
 }
 
@@ -81,8 +81,7 @@ async fn a_lost_answer_is_in_doubt_until_popins_webhook_is_the_witness() {
 #[tokio::test]
 async fn a_function_that_panics_is_a_500_and_the_rest_goes_on() {
     let world = world().await;
-    let before = world.db.clone();
-    before.set_fault(Some(Arc::new(|_, _| panic!("on request"))));
+    world.db.set_fault(Some(Arc::new(|_, _| panic!("on request"))));
     let (status, body) = get(&world, "/v1/slots/demo").await;
     assert_eq!((status, body), (StatusCode::INTERNAL_SERVER_ERROR, json!({ "message": "Internal Server Error" })));
     world.db.set_fault(None);

@@ -1,0 +1,118 @@
+//! The sellers document: what is taken, and how a fault is told.
+
+use super::*;
+use serde_json::{Value, json};
+
+fn good() -> Value {
+    json!({"acme": {"name": "Acme", "popin": {"base_url": "https://popin.example.com/api/v1/", "api_key": "k", "token": 12159}}})
+}
+
+fn faults(change: impl FnOnce(&mut Value)) -> Vec<String> {
+    let mut document = good();
+    change(&mut document["acme"]);
+    match Sellers::parse(document.to_string().as_bytes()) {
+        Ok(_) => Vec::new(),
+        Err(FaultyDocument(faults)) => faults,
+    }
+}
+
+#[test]
+fn only_popin_and_a_name_are_required_and_the_rest_has_defaults() {
+    let sellers = Sellers::parse(good().to_string().as_bytes()).unwrap();
+    let (_, acme) = sellers.get("acme").unwrap();
+    assert_eq!(
+        (acme.popin.base_url.as_str(), acme.popin.token.expose()),
+        ("https://popin.example.com/api/v1", "12159")
+    );
+    assert_eq!((acme.popin.timeout.as_secs(), acme.slots.refresh.as_secs(), acme.booking.max_attempts), (10, 300, 5));
+    assert_eq!(
+        (acme.default_country.code(), acme.booking.native, acme.booking.on_silence),
+        ("IN", true, OnSilence::AskHuman)
+    );
+    assert!(sellers.get("beta").is_none() && sellers.get("../acme").is_none());
+}
+
+#[test]
+fn the_whole_document_of_the_design_is_taken() {
+    let secret = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
+    let whole = json!({"acme": {
+        "name": "Acme Jewels", "default_country": "IN", "origins": ["https://shop.example.com"], "api_keys": ["a-long-enough-api-key"],
+        "popin": {"base_url": "https://widget01.popin.to/api/v1", "api_key": "k", "token": "t", "pin_field": "pincode", "timeout_seconds": 10},
+        "webhooks": {"popin": {"keys": [secret]}, "chili-piper": {"path_secrets": [secret]}},
+        "crm": {"standard": {"secrets": [secret]},
+            "hubspot": {"client_secrets": [secret], "public_url": "https://api.example.com/v1/crm/acme/hubspot", "access_token": "pat"},
+            "salesforce": {"path_secrets": [secret], "organization_ids": ["00D000000000001"]}, "zoho": {"tokens": [secret]},
+            "leadsquared": {"tokens": [secret]}, "freshsales": {"tokens": [secret]}, "pipedrive": {"users": [{"name": "u", "password": secret}]},
+            "shopify": {"secrets": [secret]}},
+        "slots": {"refresh_seconds": 300, "stale_after_seconds": 900, "unusable_after_seconds": 3600, "lead_seconds": 1800, "capacity": 1},
+        "booking": {"in_doubt_seconds": 900, "lease_seconds": 60, "give_up_seconds": 86400, "max_attempts": 5, "webhooks_wired": true,
+            "on_silence": "ask_human", "if_taken": "next", "group": "5211", "agent": 210, "native": true, "url": null}
+    }});
+    Sellers::parse(whole.to_string().as_bytes()).unwrap();
+}
+
+type Change = Box<dyn FnOnce(&mut Value)>;
+
+#[test]
+fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
+    let hush = "hush-hush";
+    let cases: Vec<(Change, &str)> = vec![
+        (Box::new(|s| s["colour"] = json!(hush)), "acme: colour is not a setting"),
+        (Box::new(|s| s["slots"] = json!({"refresh": 5})), "acme: slots.refresh is not a setting"),
+        (Box::new(|s| drop(s.as_object_mut().unwrap().remove("name"))), "acme: name is missing"),
+        (
+            Box::new(|s| s["popin"] = json!({"base_url": "https://x.example.com", "api_key": hush})),
+            "acme: popin.token is missing",
+        ),
+        (Box::new(|s| s["api_keys"] = json!([hush])), "acme: api_keys[0] is empty or shorter than 16 characters"),
+        (
+            Box::new(|s| s["webhooks"] = json!({"popin": {"keys": ["."]}})),
+            "acme: webhooks.popin.keys[0] is empty or shorter than 16 characters",
+        ),
+        (Box::new(|s| s["webhooks"] = json!({"popin": {}})), "acme: webhooks.popin has neither keys nor path_secrets"),
+        (
+            Box::new(|s| s["webhooks"] = json!({"zoom": {"keys": ["a-long-enough-api-key"]}})),
+            "acme: webhooks.zoom is not a vendor",
+        ),
+        (
+            Box::new(|s| s["popin"]["api_key"] = json!(".")),
+            "acme: popin.api_key is empty or a dot, or not a header value",
+        ),
+        (Box::new(|s| s["popin"]["base_url"] = json!(hush)), "acme: popin.base_url is not a URL"),
+        (
+            Box::new(|s| s["popin"]["timeout_seconds"] = json!(0)),
+            "acme: popin.timeout_seconds is not a whole number of seconds from 1 up",
+        ),
+        (
+            Box::new(|s| s["slots"] = json!({"refresh_seconds": 1.5})),
+            "acme: slots.refresh_seconds is not a whole number of seconds from 1 up",
+        ),
+        (Box::new(|s| s["default_country"] = json!(hush)), "acme: default_country is not a country"),
+        (
+            Box::new(|s| s["origins"] = json!(["https://a.example.com", "https://a.example.com/x"])),
+            "acme: origins[1] is not an origin (scheme and host, no path)",
+        ),
+        (
+            Box::new(|s| s["booking"] = json!({"on_silence": "retry"})),
+            "acme: booking.on_silence is retry, which needs webhooks_wired",
+        ),
+        (Box::new(|s| s["booking"] = json!({"on_silence": hush})), "acme: booking.on_silence is unusable"),
+        (Box::new(|s| s["booking"] = json!({"agent": hush})), "acme: booking.agent is unusable"),
+        (
+            Box::new(|s| s["crm"] = json!({"standard": {"secrets": ["not-a-whsec-secret-at-all"]}})),
+            "acme: crm.standard.secrets[0] begins with neither whsec_ nor whpk_",
+        ),
+    ];
+    for (change, expected) in cases {
+        let told = faults(change);
+        assert_eq!(told, [expected]);
+        assert!(!told[0].contains(hush));
+    }
+}
+
+#[test]
+fn what_is_no_document_is_told_by_line_and_every_seller_with_a_fault_is_named() {
+    assert_eq!(Sellers::parse(b"{nope").unwrap_err().0, ["not a JSON object (line 1, column 2)"]);
+    let two = json!({"a": {"name": 1}, "b": {}, "B!": {}});
+    assert_eq!(Sellers::parse(two.to_string().as_bytes()).unwrap_err().0.len(), 3);
+}

@@ -1,0 +1,113 @@
+//! Every pair of state and outcome, walked.
+
+use super::*;
+use crate::model::ids::CustomerId;
+
+fn customer() -> Customer {
+    Customer { id: CustomerId::parse("MzE1").unwrap(), join_url: None }
+}
+
+fn held(unsettled: bool) -> Held {
+    let slot = Slot { start: Timestamp::UNIX_EPOCH, vendor_time: "Thu, 01 Jan 1970 05:30 AM".into() };
+    Held { slot, place: 0, unsettled }
+}
+
+fn states() -> Vec<State> {
+    let (customer, until) = (customer(), Timestamp::UNIX_EPOCH);
+    vec![
+        State::Requested,
+        State::Captured { customer: customer.clone() },
+        State::SlotHeld { customer: customer.clone(), held: held(false) },
+        State::SlotHeld { customer: customer.clone(), held: held(true) },
+        State::Scheduling { customer: customer.clone(), held: held(false) },
+        State::InDoubt { customer: customer.clone(), held: held(false), until },
+        State::Scheduled {
+            customer: Some(customer.clone()),
+            held: Some(held(false)),
+            confirmed_by: ConfirmedBy::Reply,
+        },
+        State::NoSlot { customer: customer.clone() },
+        State::Refused { customer: Some(customer.clone()), reason: RefusedReason::ResolvedByHuman },
+        State::NeedsHuman { customer: Some(customer), held: Some(held(false)), reason: HumanReason::OutcomeUnknown },
+        State::NeedsHuman { customer: None, held: None, reason: HumanReason::PopinUnavailable },
+    ]
+}
+
+fn outcomes() -> Vec<Outcome> {
+    vec![
+        Outcome::CapturedAs(customer()),
+        Outcome::LeadRefused("no".into()),
+        Outcome::SlotPicked(held(false)),
+        Outcome::NothingFree,
+        Outcome::SlotGone(Vec::new()),
+        Outcome::Asking,
+        Outcome::Confirmed,
+        Outcome::Disagreed,
+        Outcome::SlotRefused,
+        Outcome::SlotPassed,
+        Outcome::NotDone,
+        Outcome::Unanswered { until: Timestamp::UNIX_EPOCH },
+        Outcome::Witnessed,
+        Outcome::WindowOver(OnSilence::AskHuman),
+        Outcome::WindowOver(OnSilence::Retry),
+        Outcome::GaveUp(HumanReason::PopinUnavailable),
+        Outcome::Resolved(Resolution::Scheduled),
+        Outcome::Resolved(Resolution::NotScheduled),
+        Outcome::Resolved(Resolution::Retry),
+    ]
+}
+
+#[test]
+fn a_booking_at_rest_moves_only_for_a_witness_a_late_reply_or_a_person() {
+    for state in states().into_iter().filter(State::at_rest) {
+        for outcome in outcomes() {
+            let moved = state.clone().after(outcome.clone());
+            let may = matches!(outcome, Outcome::Witnessed | Outcome::Confirmed | Outcome::Resolved(_));
+            assert!(may || moved.is_err(), "{} took {}", state.as_str(), outcome.as_str());
+        }
+    }
+}
+
+#[test]
+fn only_an_intent_leads_to_a_call_and_only_a_held_slot_to_an_intent() {
+    for state in states() {
+        for outcome in outcomes() {
+            let name = outcome.as_str();
+            if let Ok(State::Scheduling { .. }) = state.clone().after(outcome) {
+                assert_eq!((state.as_str(), name), ("slot_held", "asking"));
+            }
+        }
+    }
+}
+
+#[test]
+fn where_popin_may_have_the_call_the_claim_is_never_given_back_without_a_definite_answer_or_a_person() {
+    for state in states() {
+        let unsettled = matches!(&state, State::SlotHeld { held, .. } if held.unsettled);
+        let may_have = unsettled || matches!(state, State::Scheduling { .. } | State::InDoubt { .. });
+        for outcome in outcomes().into_iter().filter(|_| may_have) {
+            let definite = matches!(outcome, Outcome::SlotRefused | Outcome::SlotGone(_))
+                && !matches!(state, State::SlotHeld { .. });
+            let late_no = matches!((&state, &outcome), (State::SlotHeld { .. }, Outcome::SlotRefused));
+            if let Ok(next) = state.clone().after(outcome.clone()) {
+                assert!(
+                    next.held().is_some() || definite || late_no,
+                    "{} lost its claim by {}",
+                    state.as_str(),
+                    outcome.as_str()
+                );
+            }
+        }
+    }
+}
+
+#[test]
+fn a_person_ends_what_needs_a_human_or_sends_it_on_its_way() {
+    let asks =
+        |customer: Option<Customer>| State::NeedsHuman { customer, held: None, reason: HumanReason::PopinUnavailable };
+    let after = |state: State, resolution| state.after(Outcome::Resolved(resolution)).unwrap().as_str();
+    assert_eq!(after(asks(Some(customer())), Resolution::Scheduled), "scheduled");
+    assert_eq!(after(asks(Some(customer())), Resolution::NotScheduled), "refused");
+    assert_eq!(after(asks(Some(customer())), Resolution::Retry), "captured");
+    assert_eq!(after(asks(None), Resolution::Retry), "requested");
+}
