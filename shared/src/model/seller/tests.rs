@@ -55,16 +55,16 @@ type Change = Box<dyn FnOnce(&mut Value)>;
 
 #[test]
 fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
-    let hush = "hush-hush";
+    const HUSH: &str = "hush-HUSH";
     let cases: Vec<(Change, &str)> = vec![
-        (Box::new(|s| s["colour"] = json!(hush)), "acme: colour is not a setting"),
+        (Box::new(|s| s["colour"] = json!(HUSH)), "acme: colour is not a setting"),
         (Box::new(|s| s["slots"] = json!({"refresh": 5})), "acme: slots.refresh is not a setting"),
         (Box::new(|s| drop(s.as_object_mut().unwrap().remove("name"))), "acme: name is missing"),
         (
-            Box::new(|s| s["popin"] = json!({"base_url": "https://x.example.com", "api_key": hush})),
+            Box::new(|s| s["popin"] = json!({"base_url": "https://x.example.com", "api_key": HUSH})),
             "acme: popin.token is missing",
         ),
-        (Box::new(|s| s["api_keys"] = json!([hush])), "acme: api_keys[0] is empty or shorter than 16 characters"),
+        (Box::new(|s| s["api_keys"] = json!([HUSH])), "acme: api_keys[0] is empty or shorter than 16 characters"),
         (
             Box::new(|s| s["webhooks"] = json!({"popin": {"keys": ["."]}})),
             "acme: webhooks.popin.keys[0] is empty or shorter than 16 characters",
@@ -78,7 +78,7 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["popin"]["api_key"] = json!(".")),
             "acme: popin.api_key is empty or a dot, or not a header value",
         ),
-        (Box::new(|s| s["popin"]["base_url"] = json!(hush)), "acme: popin.base_url is not a URL"),
+        (Box::new(|s| s["popin"]["base_url"] = json!(HUSH)), "acme: popin.base_url is not a URL"),
         (
             Box::new(|s| s["popin"]["timeout_seconds"] = json!(0)),
             "acme: popin.timeout_seconds is not a whole number of seconds from 1 up",
@@ -87,7 +87,7 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["slots"] = json!({"refresh_seconds": 1.5})),
             "acme: slots.refresh_seconds is not a whole number of seconds from 1 up",
         ),
-        (Box::new(|s| s["default_country"] = json!(hush)), "acme: default_country is not a country"),
+        (Box::new(|s| s["default_country"] = json!(HUSH)), "acme: default_country is not a country"),
         (
             Box::new(|s| s["origins"] = json!(["https://a.example.com", "https://a.example.com/x"])),
             "acme: origins[1] is not an origin (scheme and host, no path)",
@@ -96,8 +96,8 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["booking"] = json!({"on_silence": "retry"})),
             "acme: booking.on_silence is retry, which needs webhooks_wired",
         ),
-        (Box::new(|s| s["booking"] = json!({"on_silence": hush})), "acme: booking.on_silence is unusable"),
-        (Box::new(|s| s["booking"] = json!({"agent": hush})), "acme: booking.agent is unusable"),
+        (Box::new(|s| s["booking"] = json!({"on_silence": HUSH})), "acme: booking.on_silence is unusable"),
+        (Box::new(|s| s["booking"] = json!({"agent": HUSH})), "acme: booking.agent is unusable"),
         (
             Box::new(|s| s["crm"] = json!({"standard": {"secrets": ["not-a-whsec-secret-at-all"]}})),
             "acme: crm.standard.secrets[0] begins with neither whsec_ nor whpk_",
@@ -106,7 +106,7 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
     for (change, expected) in cases {
         let told = faults(change);
         assert_eq!(told, [expected]);
-        assert!(!told[0].contains(hush));
+        assert!(!told[0].contains(HUSH));
     }
 }
 
