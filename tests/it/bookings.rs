@@ -364,7 +364,7 @@ async fn a_person_says_scheduled_and_it_is_confirmed_by_human() {
 #[tokio::test(start_paused = true)]
 async fn a_seller_who_prefers_a_second_call_gets_one_and_no_more_than_the_bound() {
     let shop = Shop::with(sellers(|seller| {
-        seller["booking"] = json!({"webhooks_wired": true, "on_silence": "retry", "max_attempts": 3})
+        seller["booking"] = json!({"webhooks_wired": true, "on_silence": "retry", "max_attempts": 3});
     }))
     .await;
     shop.tick("slot-cache").await;

@@ -138,6 +138,9 @@ async fn a_large_webhook_is_stored_whole() {
     assert_eq!(whole.into_iter().map(|(_, data)| data).collect::<String>(), body);
 }
 
+/// Path, headers, body, status and code.
+type Row = (&'static str, Vec<(&'static str, &'static str)>, Bytes, u16, &'static str);
+
 #[tokio::test(start_paused = true)]
 async fn bad_input_has_its_code_and_stores_nothing() {
     let shop = Shop::open().await;
@@ -147,7 +150,7 @@ async fn bad_input_has_its_code_and_stores_nothing() {
     let fat = format!("{{\"events\":[],\"pad\":\"{}\"}}", "x".repeat(64 * 1024 + 1 - 22));
     assert_eq!(fat.len(), 64 * 1024 + 1);
     let collect = "/v1/collect/acme";
-    let rows: Vec<(&str, Vec<(&str, &str)>, Bytes, u16, &str)> = vec![
+    let rows: Vec<Row> = vec![
         (collect, origin.to_vec(), fat.into(), 413, "body_too_large"),
         (collect, origin.to_vec(), many.into(), 413, "too_many_events"),
         (collect, origin.to_vec(), Bytes::from_static(b"{nope"), 400, "not_json"),

@@ -1,4 +1,5 @@
 //! The system tests: one binary, through the front door.
+#![expect(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
 mod bookings;
 mod calls;
