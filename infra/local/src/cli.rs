@@ -27,7 +27,8 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub sellers: Option<PathBuf>,
     /// Use another DynamoDB; missing tables are made there, with the credentials of the environment.
-    /// Its streams are not read: the booking sweep does their work. [default: embedded]
+    /// Its streams are not read: new bookings wait for the sweep, which runs on every tick, and a booking in doubt finds
+    /// no witness. [default: embedded]
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,
     /// Fire every schedule each SECONDS, instead of as the template says.

@@ -39,7 +39,7 @@ curl -sS -w '\n' '{api}/v1/slots/{seller}?limit=3'
 # Book a call and wait for it. Again, it is the same booking.
 booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
   -H 'Idempotency-Key: "first-try"' -H 'Prefer: wait=10' \
-  -d '{{"lead":{{"external_id":"9021001","name":"Asha Rao","mobile":"+919876543210"}}}}'); echo "$booking"
+  -d '{{"lead":{{"external_id":"9021001","name":"Asha Example","mobile":"+919000000001"}}}}'); echo "$booking"
 
 # How does it stand?
 {look}
@@ -48,11 +48,11 @@ booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
 curl -sS -w '\n' {sim}/_sim/faults {json} -d '{{"endpoint":"schedule","fault":"reset"}}'
 booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
   -H 'Idempotency-Key: "lost-answer"' -H 'Prefer: wait=10' \
-  -d '{{"lead":{{"external_id":"9021002","name":"Meera Nair","mobile":"+919876543211"}}}}'); echo "$booking"
+  -d '{{"lead":{{"external_id":"9021002","name":"Meera Example","mobile":"+919000000002"}}}}'); echo "$booking"
 sleep 1; {look}
 
 # A CRM triggers a call, signed as Standard Webhooks ask.
-body='{{"lead":{{"external_id":"9021003","name":"Ravi Iyer","mobile":"+919876543212"}}}}'; id=msg_$RANDOM; at=$(date +%s)
+body='{{"lead":{{"external_id":"9021003","name":"Ravi Example","mobile":"+919000000003"}}}}'; id=msg_$RANDOM; at=$(date +%s)
 signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}' -binary | openssl base64 -A)
 curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
   -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"

@@ -1,3 +1,5 @@
+//! Tests of `bootstraps`.
+
 use super::{
     Surroundings,
     environment::{Ended, Environment},

@@ -1,3 +1,5 @@
+//! Tests of `dynamodb`.
+
 use super::{DbFault, Embedded, client, create_missing};
 use crate::template::{Table, Template};
 use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata as _, types::AttributeValue};

@@ -1,3 +1,5 @@
+//! Tests of `gateway`.
+
 use super::{event, from_lambda, routes::Routes};
 use crate::template::Template;
 use bytes::Bytes;

@@ -1,3 +1,5 @@
+//! Tests of `streams`.
+
 use super::{
     DeadLetters, Positions,
     delivery::{Delivery, Step},

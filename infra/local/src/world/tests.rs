@@ -1,3 +1,5 @@
+//! Tests of `world`.
+
 use super::*;
 use frontdesk::edge::clock::SystemClock;
 use http::StatusCode;
@@ -11,7 +13,7 @@ async fn world() -> World {
 }
 
 async fn book(world: &World, key: &str, wait: &str) -> (StatusCode, Value) {
-    let lead = json!({ "external_id": key, "name": "Asha Rao", "mobile": "+919876543210" });
+    let lead = json!({ "external_id": key, "name": "Asha Example", "mobile": "+919000000001" });
     let request = Request::post("/v1/bookings/demo")
         .header("authorization", format!("Bearer {}", demo::API_KEY))
         .header("content-type", "application/json")

@@ -1,5 +1,8 @@
 //! The running stack: everything that `main` starts, wired in order.
 
+#[cfg(test)]
+mod tests;
+
 use crate::{
     bootstraps::{Bootstraps, Surroundings},
     cli::Cli,
@@ -38,6 +41,9 @@ const SWEEP: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// ASSUMPTION: Popin waits this long for a receiver of its webhooks.
 const WEBHOOK: Duration = Duration::from_secs(10);
+
+const STREAMS_UNREAD: &str = "The streams of another DynamoDB are not read: \
+    new bookings wait for the sweep, on every tick, and a booking in doubt finds no witness.";
 
 /// It runs as long as this is held.
 pub struct Stack {
@@ -120,9 +126,7 @@ impl Ground {
 
     fn database(&self, cli: &Cli) -> Result<(Client, Option<Embedded>), Trouble> {
         if let Some(url) = &cli.dynamodb {
-            say::line(
-                "Streams of another DynamoDB are not read: bookings and witnesses wait for the sweep, on every tick.",
-            );
+            say::line(STREAMS_UNREAD);
             return Ok((dynamodb::client(self.net.sdk(), Some(url.clone())), None));
         }
         let embedded = match self.keep.file("dynamodb.db") {
