@@ -19,7 +19,7 @@ ROOT = Path(__file__).resolve().parents[2]
 ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
 # The only managed policies: what SAM gives every function for its log, and a stream's reader for the stream.
 MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "service-role/AWSLambdaDynamoDBExecutionRole"}
-METHODS = {"GET", "HEAD", "OPTIONS", "POST"}
+METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
 
@@ -129,7 +129,7 @@ def check_routes(sam, functions, cloud):
                 continue
             where, p = f"{name}.{event}", e["Properties"]
             path, method = p.get("Path"), p.get("Method")
-            require(isinstance(path, str) and re.fullmatch(r"/v1(/([a-z0-9-]+|\{[a-z_]+\}))+", path), where, f"Path {path!r}")
+            require(isinstance(path, str) and re.fullmatch(r"/v1(/([a-z0-9-]+(\.js)?|\{[a-z_]+\}))+", path), where, f"Path {path!r}")
             require(method in METHODS, where, f"Method {method!r} is not one of {sorted(METHODS)}")
             require(sam.names(p.get("ApiId"), "AWS::Serverless::HttpApi", None), where, "is on another API")
             routes[f"{method} {path}"] += 1
@@ -149,7 +149,11 @@ def check_schedules(cloud):
         require("${AWS::StackName}" in str(s.get("Name")), name, "two stacks would collide: its Name lacks the stack's")
         target = s.get("Target", {})
         body = json_object(target.get("Input"))
-        require(body == {"source": "frontdesk.schedule"}, name, f"Input {target.get('Input')!r}")
+        # A tick, or a request by a path that no route has, so that only the schedule can send it.
+        asked = f"{body['requestContext']['http']['method']} {body['rawPath']}" if "rawPath" in body else None
+        require(body == {"source": "frontdesk.schedule"} or asked, name, f"Input {target.get('Input')!r}")
+        made = {f"{m.upper()} {p}" for a in cloud.of("AWS::ApiGatewayV2::Api").values() for p, i in a["Body"]["paths"].items() for m in i}
+        require(asked not in made, name, f"sends {asked}, which anybody can")
         require(cloud.names(target.get("Arn"), "AWS::Lambda::Function", "Arn"), name, "starts no function of ours")
         retry = target.get("RetryPolicy", {})
         require({"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys(), name, "has no bounded RetryPolicy")

@@ -40,7 +40,7 @@ async fn a_batch_is_stored_item_by_item_and_one_bad_event_never_sinks_the_rest()
             {"index": 7, "code": "source_unknown"}, {"index": 8, "code": "name_missing"}, {"index": 9, "code": "page_not_of_origin"}
         ]})
     );
-    let stored = shop.world.items("events");
+    let stored = shop.events();
     let kinds: Vec<_> =
         stored.iter().map(|item| (item["name"].as_str().unwrap(), item["kind"].as_str().unwrap())).collect();
     assert!(
@@ -66,7 +66,7 @@ async fn fifty_identical_events_at_once_are_one_event_and_49_duplicates() {
     let replies = join_all((0..50).map(|_| shop.popin_webhook(body.clone()))).await;
     assert_eq!(replies.iter().filter(|reply| reply.body["stored"] == true).count(), 1);
     assert!(replies.iter().all(|reply| reply.status == 200));
-    assert_eq!(shop.world.items("events").len(), 2);
+    assert_eq!(shop.events().len(), 2);
 }
 
 #[tokio::test(start_paused = true)]
@@ -104,8 +104,7 @@ async fn every_popin_family_comes_in_with_its_kind_trust_and_subject() {
         assert_eq!(shop.popin_webhook(body).await.body, json!({"stored": true}));
     }
     let mut rows: Vec<_> = shop
-        .world
-        .items("events")
+        .events()
         .iter()
         .map(|item| ["pk", "kind", "trust", "time"].map(|name| item[name].as_str().unwrap().to_owned()).join(" | "))
         .collect();
@@ -208,7 +207,7 @@ async fn a_path_secret_lets_chili_piper_in() {
     let body = json!({"type": "Created", "meetingIdChili": "0f8f2b6e-7c1a-4e3b-9d0a-000000000001", "meetingStartTime": "2026-11-24T10:00:00Z"}).to_string();
     let reply = shop.send(Method::POST, "/v1/webhooks/acme/chili-piper/chili-path-secret-0123", &[], body).await;
     assert_eq!(reply.body, json!({"stored": true}));
-    assert_eq!(shop.world.items("events")[0]["kind"], "booking.created");
+    assert_eq!(shop.events()[0]["kind"], "booking.created");
 }
 
 #[tokio::test(start_paused = true)]
@@ -233,7 +232,7 @@ async fn a_lost_reply_to_our_own_write_is_at_worst_called_a_duplicate() {
     })));
     let reply = shop.collect(json!([event(1, "popin_open")])).await;
     assert_eq!(reply.status, 202);
-    assert_eq!(shop.world.items("events").len(), 1);
+    assert_eq!(shop.events().len(), 1);
 }
 
 #[tokio::test(start_paused = true)]

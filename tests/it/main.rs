@@ -8,3 +8,4 @@ mod diary;
 mod events;
 mod house;
 mod infra;
+mod privacy;

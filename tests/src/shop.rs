@@ -193,6 +193,11 @@ pub fn page_id(number: u32) -> String {
 }
 
 impl Shop {
+    /// The stored events, without the entries of their indices.
+    pub fn events(&self) -> Vec<Value> {
+        self.world.items("events").into_iter().filter(|item| item.get("vendor").is_some()).collect()
+    }
+
     pub fn clock_seconds(&self) -> i64 {
         self.clock.now().as_second()
     }

@@ -70,6 +70,10 @@ pub(crate) async fn book(
                 let detail = "The first request with this key has not ended yet: send it again in a moment.";
                 Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
             }
+            RequestError::Erased => {
+                let detail = "This key made a booking of a person who asked to be forgotten since.";
+                Problem::new(StatusCode::GONE, "booking_erased", "Booking erased", detail)
+            }
             RequestError::Unusable(problems) => unusable(&problems),
             RequestError::Store(error) => unavailable(&error),
         })?;
@@ -169,7 +173,11 @@ pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str
     Ok(answer::json(StatusCode::OK, &BookingView::of(&booking)))
 }
 
-fn caller<'s>(sellers: &'s Sellers, seller: &str, headers: &HeaderMap) -> Result<(&'s SellerId, &'s Seller), Problem> {
+pub(crate) fn caller<'s>(
+    sellers: &'s Sellers,
+    seller: &str,
+    headers: &HeaderMap,
+) -> Result<(&'s SellerId, &'s Seller), Problem> {
     sellers
         .get(seller)
         .filter(|(_, seller)| proof::bearer(headers, &seller.api_keys))

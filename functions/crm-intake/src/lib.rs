@@ -2,6 +2,7 @@
 
 mod bookings;
 pub mod config;
+mod people;
 mod triggers;
 
 use config::Config;
@@ -15,7 +16,7 @@ use frontdesk::{
     flow::{Clock, Desk, Random},
     model::{ids::SellerId, seller::Seller},
     popin::Transport,
-    store::{self, Bookings, Slots},
+    store::{self, Bookings, Events, Slots},
 };
 use http::{Method, StatusCode};
 use lambda_http::{Body, Error, Request, Response};
@@ -26,6 +27,8 @@ const FUNCTION: &str = "crm-intake";
 /// What an invocation works with.
 pub struct App {
     pub sellers: Source,
+    /// Only to forget people.
+    pub events: Events,
     pub bookings: Bookings,
     pub slots: Slots,
     pub transport: Arc<dyn Transport>,
@@ -42,9 +45,10 @@ impl App {
         let client = aws.connection(net.sdk()).client();
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
+        let events = Events { client: bookings.client.clone(), table: config.events_table };
         bookings.warm().await;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+        Ok(Self { sellers, events, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
     }
 
     fn desk<'a>(&'a self, id: &'a SellerId, seller: &'a Seller) -> Desk<'a> {
@@ -72,6 +76,7 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
         (&Method::POST, ["crm", seller, connector] | ["crm", seller, connector, _]) => {
             Box::pin(triggers::take(app, &request, seller, connector)).await
         }
+        (&Method::DELETE, ["people", seller]) => Box::pin(people::forget(app, &request, seller)).await,
         // A CRM that shakes hands first asks only whether somebody is there.
         (&Method::HEAD, ["crm", _, _] | ["crm", _, _, _]) => Ok(answer::empty(StatusCode::OK)),
         _ => Err(Problem::not_found()),

@@ -14,15 +14,16 @@ use frontdesk::{
     },
     flow::{
         Clock,
+        requarantine::{Reread, requarantine},
         take_event::{BatchError, WebhookError, take_page_events, take_webhook},
     },
-    model::{event::Vendor, ids::SellerId, kind::Kind, trust::Trust},
+    model::{event::Vendor, hash, ids::SellerId, kind::Kind, seller::Seller, trust::Trust},
     store::{self, Events, events::Stored},
 };
-use http::{Method, StatusCode};
+use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Error, Request, Response};
 use serde_json::json;
-use std::sync::Arc;
+use std::sync::{Arc, LazyLock};
 
 const FUNCTION: &str = "event-intake";
 
@@ -58,6 +59,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
         (&Method::GET | &Method::HEAD, ["health"]) => {
             Ok(answer::json(StatusCode::OK, &json!({"status": "ok", "version": env!("CARGO_PKG_VERSION")})))
         }
+        (&Method::GET | &Method::HEAD, ["frontdesk.js"]) => Ok(snippet(&request)),
+        // Only the schedule can send this: the API has no such route.
+        (&Method::POST, ["schedule", "requarantine"]) => reread(app).await,
         _ => Err(Problem::not_found()),
     };
     Ok(answer::finish(&request, FUNCTION, response))
@@ -69,12 +73,17 @@ async fn collect(app: &App, request: &Request, seller: &str) -> Result<Response<
     let origin = origin::of(request.headers());
     let known =
         sellers.get(seller).zip(origin.as_deref()).filter(|((_, seller), origin)| origin::allowed(seller, origin));
-    let Some(((id, _), origin)) = known else { return Err(Problem::origin_not_allowed()) };
-    let response = take_batch(app, request, id, origin).await;
+    let Some((seller, origin)) = known else { return Err(Problem::origin_not_allowed()) };
+    let response = take_batch(app, request, seller, origin).await;
     Ok(answer::shared(response, Some(origin)))
 }
 
-async fn take_batch(app: &App, request: &Request, seller: &SellerId, origin: &str) -> Result<Response<Body>, Problem> {
+async fn take_batch(
+    app: &App,
+    request: &Request,
+    seller: (&SellerId, &Seller),
+    origin: &str,
+) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_BEACON)?;
     let now = app.clock.now();
     let taken = take_page_events(&app.events, seller, origin, body, now).await.map_err(|error| match error {
@@ -97,12 +106,48 @@ async fn take_batch(app: &App, request: &Request, seller: &SellerId, origin: &st
         .count("EventsIgnored", taken.ignored)
         .count("EventsRejected", taken.rejected.len())
         .count("EventsQuarantined", taken.quarantined);
-    metrics.emit(FUNCTION, seller.as_str(), now);
+    metrics.emit(FUNCTION, seller.0.as_str(), now);
     let rejected: Vec<_> = taken.rejected.iter().map(|(index, code)| json!({"index": index, "code": code})).collect();
     Ok(answer::json(
         StatusCode::ACCEPTED,
         &json!({"accepted": taken.accepted, "duplicate": taken.duplicate, "ignored": taken.ignored, "rejected": rejected}),
     ))
+}
+
+/// The page's script, as `snippet/frontdesk.js` says it. It changes with a deploy only, so it may be kept for an hour.
+fn snippet(request: &Request) -> Response<Body> {
+    const SCRIPT: &str = include_str!("../snippet/frontdesk.min.js");
+    static TAG: LazyLock<String> = LazyLock::new(|| format!("\"{}\"", &hash::hex(SCRIPT.as_bytes())[..32]));
+    let mut response = if answer::knows(request, &TAG) {
+        answer::empty(StatusCode::NOT_MODIFIED)
+    } else {
+        Response::new(Body::Text(SCRIPT.to_owned()))
+    };
+    let headers = response.headers_mut();
+    headers.insert(header::CONTENT_TYPE, HeaderValue::from_static("text/javascript; charset=utf-8"));
+    headers.insert(header::CACHE_CONTROL, HeaderValue::from_static("public, max-age=3600"));
+    headers.insert(header::X_CONTENT_TYPE_OPTIONS, HeaderValue::from_static("nosniff"));
+    headers.insert(header::ETAG, HeaderValue::from_str(&TAG).expect("hex digits are a header value"));
+    // Any page may load it, also one that isolates itself.
+    headers.insert(header::ACCESS_CONTROL_ALLOW_ORIGIN, HeaderValue::from_static("*"));
+    headers.insert("cross-origin-resource-policy", HeaderValue::from_static("cross-origin"));
+    response
+}
+
+/// Reads every seller's quarantine again; after a deploy, what is known by now gets its kind.
+async fn reread(app: &App) -> Result<Response<Body>, Problem> {
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
+    let mut total = Reread::default();
+    for (id, _) in sellers.iter() {
+        let reread = requarantine(&app.events, id).await.map_err(|error| unavailable(&error))?;
+        total.known_now += reread.known_now;
+        total.still_unknown += reread.still_unknown;
+        let mut metrics = Metrics::default();
+        metrics.count("EventsInQuarantine", reread.still_unknown).count("EventsReread", reread.known_now);
+        metrics.emit(FUNCTION, id.as_str(), now);
+    }
+    Ok(answer::json(StatusCode::OK, &json!({"known_now": total.known_now, "still_unknown": total.still_unknown})))
 }
 
 async fn preflight(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
@@ -124,9 +169,9 @@ async fn webhook(
         let secrets = seller.webhooks.get(vendor.as_str());
         secrets.is_some_and(|secrets| proof::webhook(secrets, request.headers(), secret))
     });
-    let Some(((id, _), vendor)) = proven else { return Err(Problem::not_authenticated()) };
+    let Some((seller, vendor)) = proven else { return Err(Problem::not_authenticated()) };
     let (stored, kind) =
-        take_webhook(&app.events, id, vendor, Trust::Bearer, body, now).await.map_err(|error| match error {
+        take_webhook(&app.events, seller, vendor, Trust::Bearer, body, now).await.map_err(|error| match error {
             WebhookError::NotJson => Problem::not_json(),
             WebhookError::Store(error) => unavailable(&error),
         })?;
@@ -137,7 +182,7 @@ async fn webhook(
         .count("EventsStored", usize::from(new))
         .count("EventsDuplicate", usize::from(!new));
     metrics.count("EventsQuarantined", usize::from(new && kind == Kind::Unknown));
-    metrics.emit(FUNCTION, id.as_str(), now);
+    metrics.emit(FUNCTION, seller.0.as_str(), now);
     Ok(answer::json(StatusCode::OK, &json!({"stored": new})))
 }
 

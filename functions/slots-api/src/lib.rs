@@ -123,7 +123,7 @@ fn free_slots(request: &Request, seller: &SellerId, free: &Free, now: jiff::Time
     let mut metrics = Metrics::default();
     metrics.seconds("SlotAgeSeconds", free.age.as_secs_f64());
     metrics.emit(FUNCTION, seller.as_str(), now);
-    let mut response = if known(request, &tag) {
+    let mut response = if answer::knows(request, &tag) {
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {
         answer::json(StatusCode::OK, &view)
@@ -133,10 +133,4 @@ fn free_slots(request: &Request, seller: &SellerId, free: &Free, now: jiff::Time
     headers.insert(header::CACHE_CONTROL, HeaderValue::from_str(&keep).expect("digits are a header value"));
     headers.insert(header::ETAG, HeaderValue::from_str(&tag).expect("hex digits are a header value"));
     response
-}
-
-/// Whether the caller has this very answer.
-fn known(request: &Request, tag: &str) -> bool {
-    let given = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    given.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
 }

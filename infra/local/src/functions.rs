@@ -85,6 +85,7 @@ impl InProcess {
             slots_api: slots_api::App { sellers: sellers.clone(), slots: slots.clone(), clock: clock.clone() },
             crm_intake: crm_intake::App {
                 sellers: sellers.clone(),
+                events: Events { client: client(), table: template.table_of("EVENTS_TABLE")? },
                 bookings: bookings.clone(),
                 slots: slots.clone(),
                 transport: transport.clone(),
@@ -142,6 +143,10 @@ impl InProcess {
         let timeout = self.timeout(function)?;
         let deadline = deadline(self.clock.now(), timeout);
         match function {
+            "event-intake" => {
+                let answer = self.http(function, &event, "schedule").await?;
+                Ok(serde_json::from_slice(answer.body()).unwrap_or(Value::Null))
+            }
             "slot-cache" => guarded(timeout, slot_cache::handle(&self.slot_cache, event, deadline)).await,
             "booking-worker" => guarded(timeout, booking_worker::handle(&self.booking_worker, event, deadline)).await,
             other => Err(Failure::Unknown(other.to_owned())),

@@ -162,6 +162,12 @@ pub fn path(request: &Request) -> Vec<String> {
     pieces
 }
 
+/// Whether the caller has this very answer.
+pub fn knows(request: &Request, tag: &str) -> bool {
+    let given = request.headers().get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
+    given.flat_map(|value| value.split(',')).map(str::trim).any(|one| one == "*" || one.trim_start_matches("W/") == tag)
+}
+
 /// When Lambda ends this invocation; `None` where nobody does.
 pub fn deadline(request: &Request) -> Option<jiff::Timestamp> {
     request

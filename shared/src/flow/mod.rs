@@ -1,16 +1,20 @@
 //! One file per use case: a flow decides, and reads top to bottom. Time, chance and the network reach it as arguments.
 
 pub mod advance_booking;
+pub mod forget_person;
 pub mod read_slots;
 pub mod refresh_slots;
+pub mod requarantine;
 pub mod request_booking;
 pub mod resolve_booking;
 pub mod take_event;
 pub mod witness;
 
 pub use advance_booking::advance_booking;
+pub use forget_person::forget_person;
 pub use read_slots::read_slots;
 pub use refresh_slots::refresh_slots;
+pub use requarantine::requarantine;
 pub use request_booking::request_booking;
 pub use resolve_booking::resolve_booking;
 pub use take_event::{take_page_events, take_webhook};

@@ -11,12 +11,12 @@ use crate::{
         hash,
         ids::BookingId,
         lead::{CallRequest, Lead},
+        seller::normal_email,
         state::State,
     },
     store::{
         self,
         bookings::{Created, Idempotency, Known},
-        keys,
     },
 };
 use jiff::Timestamp;
@@ -40,6 +40,9 @@ pub enum RequestError {
     KeyReused,
     #[error("the first request with this key is still running")]
     StillRunning,
+    /// The person asked to be forgotten, and the booking with them.
+    #[error("the booking was erased")]
+    Erased,
     #[error("the request cannot be used")]
     Unusable(Vec<Unusable>),
     #[error(transparent)]
@@ -94,7 +97,8 @@ fn booking(
     now: Timestamp,
 ) -> Booking {
     let (lead, call) = wanted;
-    let person = keys::person_hash(desk.seller.person_keys[0].expose(), lead.mobile.e164().expose());
+    let person = desk.seller.person(lead.mobile.e164().expose());
+    let email_person = lead.email.as_ref().map(|email| desk.seller.person(&normal_email(email.expose())));
     Booking {
         id: BookingId::parse(desk.random.id(now)).expect("a UUID is a booking id"),
         seller: desk.id.clone(),
@@ -102,6 +106,7 @@ fn booking(
         call,
         connector: connector.to_owned(),
         person,
+        email_person,
         created_at: now,
         state: State::Requested,
         version: 1,
@@ -122,16 +127,15 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
         return Err(RequestError::KeyReused);
     }
     let id = &known.booking;
-    let missing = || store::Error::Corrupt { table: desk.bookings.table.clone(), field: "booking" };
     if let Some(patience) = wait {
         match Box::pin(advance_booking(desk, id, patience)).await? {
             Advanced::Worked(booking) | Advanced::NotDue(booking) => {
                 return Ok(Requested { booking: *booking, new: false });
             }
             Advanced::Held => return Err(RequestError::StillRunning),
-            Advanced::Missing => return Err(missing().into()),
+            Advanced::Missing => return Err(RequestError::Erased),
         }
     }
-    let booking = desk.bookings.get(desk.id, id).await?.ok_or_else(missing)?;
+    let booking = desk.bookings.get(desk.id, id).await?.ok_or(RequestError::Erased)?;
     Ok(Requested { booking, new: false })
 }

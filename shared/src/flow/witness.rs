@@ -10,7 +10,7 @@ use crate::{
         trust::{Action, Trust},
     },
     popin::dates,
-    store::{self, Bookings, bookings::Saved, keys},
+    store::{self, Bookings, bookings::Saved},
     vendors::{self, Appointment},
 };
 use jiff::{Timestamp, civil::DateTime};
@@ -42,8 +42,7 @@ pub async fn witness(
         return Ok(Witnessed::Nobody);
     };
     let mut found = Vec::new();
-    for key in &seller.person_keys {
-        let person = keys::person_hash(key.expose(), seen.phone.e164().expose());
+    for person in seller.persons(seen.phone.e164().expose()) {
         for (_, booking) in bookings.by_person(id, &person).await? {
             found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
         }

@@ -29,6 +29,8 @@ pub struct Booking {
     pub connector: String,
     /// A keyed hash of the number: how Popin's webhook finds the booking.
     pub person: String,
+    /// The same of the e-mail, for whoever asks to be forgotten. Only known when the booking is made.
+    pub email_person: Option<String>,
     pub created_at: Timestamp,
     pub state: State,
     /// Rises with every write; a write against another version is refused.

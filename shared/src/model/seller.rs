@@ -1,6 +1,6 @@
 //! The sellers document (DESIGN section 6): a fault names the seller and the field, never the value.
 
-use super::{diary::SlotRules, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive};
+use super::{diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
@@ -240,6 +240,23 @@ pub enum OnSilence {
 
 /// A schedule call must be heard out before Lambda ends the invocation.
 const MOST_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
+
+impl Seller {
+    /// The keyed hash of a number or an e-mail, which indices carry in its place.
+    pub fn person(&self, value: &str) -> String {
+        hash::keyed(self.person_keys[0].expose(), value)
+    }
+
+    /// The same under every key that was ever written with.
+    pub fn persons(&self, value: &str) -> impl Iterator<Item = String> {
+        self.person_keys.iter().map(move |key| hash::keyed(key.expose(), value))
+    }
+}
+
+/// Two spellings of one mailbox.
+pub fn normal_email(raw: &str) -> String {
+    raw.trim().to_lowercase()
+}
 
 /// What a seller lays down about bookings.
 #[derive(Clone, Debug)]

@@ -43,6 +43,9 @@ const SKEW: SignedDuration = SignedDuration::from_secs(5);
 /// How long a key is remembered: the longest that any CRM goes on retrying, and then some.
 pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
+/// The entry that finds a booking by e-mail outlives the booking by a little, whenever that comes to rest.
+const EMAIL_KEPT: SignedDuration = SignedDuration::from_hours(24 * 120);
+
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Created {
     New,
@@ -93,9 +96,16 @@ impl Bookings {
                 .build()
                 .expect("table and item are set")
         };
-        let parts =
-            [put(key), put(record::write(booking, writer))].map(|put| TransactWriteItem::builder().put(put).build());
-        let Err(error) = self.transact(parts.to_vec()).await else { return Ok(Created::New) };
+        let email = booking.email_person.as_ref().map(|person| {
+            let mut item = keyed(keys::booking_email(&booking.seller, &booking.id));
+            item.insert("person".into(), s(keys::person(&booking.seller, person)));
+            item.insert("created_at".into(), s(instant::millis(now)));
+            item.insert("expires_at".into(), n((now + EMAIL_KEPT).as_second()));
+            put(item)
+        });
+        let parts = [put(key), put(record::write(booking, writer))].into_iter().chain(email);
+        let parts = parts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
+        let Err(error) = self.transact(parts).await else { return Ok(Created::New) };
         let Some(old) = old_item(&error) else { return Err(Error::of(&self.table, &error)) };
         let known = self.read_known(&old, idempotency)?;
         // The reply to our own first try was lost, and the SDK's second found our own key.
@@ -283,6 +293,15 @@ impl Bookings {
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         Ok(reply.items.unwrap_or_default())
+    }
+
+    /// Removes a booking and what finds it. A call that Popin has is not undone by it.
+    pub async fn erase(&self, seller: &SellerId, id: &BookingId) -> Result<(), Error> {
+        for key in [keys::booking_email(seller, id), keys::booking(seller, id)] {
+            let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
+            sent.map_err(|error| Error::of(&self.table, &error))?;
+        }
+        Ok(())
     }
 
     /// Puts off what nobody here can work on, so that it does not stand before what somebody can.

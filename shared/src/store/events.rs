@@ -8,6 +8,7 @@ use super::{
 use crate::model::{
     event::{Event, Far, KEPT},
     instant,
+    kind::Kind,
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -30,9 +31,11 @@ const NEW: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
 impl Events {
     /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction.
-    pub async fn put(&self, event: &Event) -> Result<Stored, Error> {
+    /// `people` are the keyed hashes of the persons that it tells of: an entry for each is written along.
+    pub async fn put(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
         let standing = event.standing();
-        let (item, rest) = items(event);
+        let (item, mut rest) = items(event);
+        rest.extend(entries(event, people));
         let now = n(event.received_at.as_second());
         if standing.neighbours.is_empty() && rest.is_empty() {
             let sent = self
@@ -102,6 +105,24 @@ impl Events {
     }
 }
 
+/// What an index is for: finding a person's events again, and those that nobody could read yet.
+fn entries(event: &Event, people: &[String]) -> Vec<Item> {
+    let (seller, subject, id) = (&event.seller, &event.draft.subject, &event.standing().id);
+    let waits =
+        (event.draft.kind == Kind::Unknown).then(|| keys::quarantine_entry(seller, event.received_at, subject, id));
+    let tells = people.iter().map(|person| keys::person_entry(seller, person, subject, id));
+    let expires_at = (event.received_at + KEPT).as_second();
+    let entry = |key| {
+        let of = keys::event(seller, subject, id);
+        let mut item = keyed(key);
+        item.insert("event_pk".into(), s(of.pk));
+        item.insert("event_sk".into(), s(of.sk));
+        item.insert("expires_at".into(), n(expires_at));
+        item
+    };
+    waits.into_iter().chain(tells).map(entry).collect()
+}
+
 /// As much of a payload as one item takes; the rest stands beside it under `{event id}~2` and on.
 const CHUNK: usize = 350_000;
 
@@ -113,7 +134,7 @@ fn items(event: &Event) -> (Item, Vec<Item>) {
     let mut chunks = chunks(draft.data.get()).into_iter();
     let first = chunks.next().unwrap_or_default();
     let expires_at = (event.received_at + KEPT).as_second();
-    let rest: Vec<Item> = chunks
+    let more: Vec<Item> = chunks
         .enumerate()
         .map(|(at, chunk)| {
             let mut item = keyed(keys::Key { pk: key.pk.clone(), sk: format!("{}~{}", key.sk, at + 2) });
@@ -133,8 +154,8 @@ fn items(event: &Event) -> (Item, Vec<Item>) {
     set("received_at", s(instant::millis(event.received_at)));
     set("data", s(first));
     set("expires_at", n(expires_at));
-    if !rest.is_empty() {
-        set("parts", n(rest.len() as u64 + 1));
+    if !more.is_empty() {
+        set("parts", n(more.len() as u64 + 1));
     }
     if let Some(page) = &event.page {
         set("page", s(page));
@@ -142,7 +163,7 @@ fn items(event: &Event) -> (Item, Vec<Item>) {
     if let Some(reason) = draft.reason {
         set("reason", s(reason.as_str()));
     }
-    (item, rest)
+    (item, more)
 }
 
 fn chunks(text: &str) -> Vec<&str> {

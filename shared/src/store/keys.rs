@@ -1,7 +1,6 @@
 //! Every key is spelled here; the test asserts the strings of README's table.
 
 use crate::model::{
-    hash,
     ids::{BookingId, EventId, SellerId, Subject},
     instant,
 };
@@ -28,6 +27,24 @@ impl Key {
 
 pub fn event(seller: &SellerId, subject: &Subject, id: &EventId) -> Key {
     Key::new(format!("{seller}#{subject}"), id.as_str())
+}
+
+/// Where a person's events are told: one entry an event, under the keyed hash of a number or an e-mail.
+pub fn person_entry(seller: &SellerId, person: &str, subject: &Subject, id: &EventId) -> Key {
+    Key::new(person_partition(seller, person), format!("{id}#{subject}"))
+}
+
+pub fn person_partition(seller: &SellerId, person: &str) -> String {
+    format!("{seller}#person#{person}")
+}
+
+/// Where events of unknown kind wait for a deploy that knows them, the oldest first.
+pub fn quarantine_entry(seller: &SellerId, received_at: Timestamp, subject: &Subject, id: &EventId) -> Key {
+    Key::new(quarantine_partition(seller), format!("{}#{id}#{subject}", instant::millis(received_at)))
+}
+
+pub fn quarantine_partition(seller: &SellerId) -> String {
+    format!("{seller}#quarantine")
 }
 
 pub const SNAPSHOT: &str = "snapshot";
@@ -58,6 +75,11 @@ pub fn booking(seller: &SellerId, id: &BookingId) -> Key {
     Key::new(format!("{seller}#{id}"), BOOKING)
 }
 
+/// The second number, so to say, under which a booking's person is found: their e-mail.
+pub fn booking_email(seller: &SellerId, id: &BookingId) -> Key {
+    Key::new(format!("{seller}#{id}"), "email")
+}
+
 /// A booking's ids back from its key, as a stream record or an index tells it.
 pub fn parse_booking(pk: &str) -> Option<(SellerId, BookingId)> {
     let (seller, id) = pk.split_once('#')?;
@@ -86,11 +108,6 @@ pub fn person(seller: &SellerId, person: &str) -> String {
     format!("{seller}#{person}")
 }
 
-/// The keyed hash of a number (or an e-mail) that indices carry in its place.
-pub fn person_hash(key: &str, value: &str) -> String {
-    hash::keyed(key, value)
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -105,6 +122,13 @@ mod tests {
             text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())),
             "acme#uid-1 | page-x"
         );
+        let (subject, event) = (Subject::of("uid-1"), EventId::parse("page-x").unwrap());
+        assert_eq!(text(person_entry(&acme, "ab12", &subject, &event)), "acme#person#ab12 | page-x#uid-1");
+        assert_eq!(
+            text(quarantine_entry(&acme, at, &subject, &event)),
+            "acme#quarantine | 2026-11-23T05:00:00.000Z#page-x#uid-1"
+        );
+        assert_eq!(text(booking_email(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | email");
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");
         assert_eq!(text(claim(&acme, at, 0)), "acme | claim#2026-11-23T05:00:00Z#0");

@@ -201,6 +201,7 @@ pub(super) fn read(table: &str, item: &Item) -> Result<Booking, Error> {
         call: call(document.call).ok_or_else(|| read.corrupt("call"))?,
         connector: document.connector,
         person,
+        email_person: None,
         created_at: read.time("created_at")?,
         state,
         version: read.number("version")?,

@@ -1,0 +1,55 @@
+//! Reads again what nobody could read: after a deploy that knows more names, an event gets its kind, in place and once.
+
+use crate::{
+    model::{
+        event::Vendor,
+        ids::{PageEventId, SellerId},
+        kind::Kind,
+        trust::Trust,
+    },
+    store::{self, Events, index::Waiting},
+    vendors::{self, Read},
+};
+use serde_json::value::RawValue;
+
+/// What became of a seller's quarantine.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Reread {
+    pub known_now: usize,
+    pub still_unknown: usize,
+}
+
+/// The most that one run looks at, a seller.
+const MOST: i32 = 500;
+
+pub async fn requarantine(events: &Events, seller: &SellerId) -> Result<Reread, store::Error> {
+    let mut reread = Reread::default();
+    for entry in events.in_quarantine(seller, MOST).await? {
+        let kind = events.waiting(&entry).await?.map(|waiting| read(&waiting));
+        match kind {
+            Some(Kind::Unknown) => reread.still_unknown += 1,
+            Some(kind) => {
+                reread.known_now += usize::from(events.set_kind(&entry, kind).await?);
+                events.drop_entry(&entry).await?;
+            }
+            // Gone, erased, or known already: the entry is all that is left of it.
+            None => events.drop_entry(&entry).await?,
+        }
+    }
+    Ok(reread)
+}
+
+/// The kind that today's table gives it. What a browser claimed came by the page's route, all else by a webhook's.
+fn read(waiting: &Waiting) -> Kind {
+    let Some(vendor) = Vendor::parse(&waiting.vendor) else { return Kind::Unknown };
+    if Trust::parse(&waiting.trust) != Some(Trust::Claimed) {
+        return vendors::read_webhook(vendor, waiting.data.as_bytes()).map_or(Kind::Unknown, |draft| draft.kind);
+    }
+    let page = waiting.id.strip_prefix("page-").and_then(|id| PageEventId::parse(id).ok());
+    let data: Option<&RawValue> = serde_json::from_str(&waiting.data).ok();
+    let Some(page) = page else { return Kind::Unknown };
+    match vendors::read_page(vendor, &waiting.name, data, &page, None) {
+        Read::Event(draft) => draft.kind,
+        Read::Chatter => Kind::Unknown,
+    }
+}

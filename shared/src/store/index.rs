@@ -1,0 +1,148 @@
+//! Reading the events table by its index entries: a person's events, and those in quarantine.
+
+use super::{
+    Error, Events,
+    item::{Item, Reader, keyed, n, s},
+    keys::{self, Key},
+    lost,
+};
+use crate::model::{ids::SellerId, instant, kind::Kind};
+use jiff::Timestamp;
+
+/// An entry of an index, and the event that it tells of.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Entry {
+    key: Key,
+    event: Key,
+}
+
+/// An event as it waits in quarantine.
+#[derive(Clone, Debug)]
+pub struct Waiting {
+    pub vendor: String,
+    pub name: String,
+    pub trust: String,
+    /// The event's id, of which a page's own is a part.
+    pub id: String,
+    pub data: String,
+}
+
+impl Events {
+    /// A person's events, page by page.
+    pub async fn of_person(&self, seller: &SellerId, person: &str, most: i32) -> Result<Vec<Entry>, Error> {
+        self.entries_of(keys::person_partition(seller, person), most).await
+    }
+
+    /// What waits for a name that is known, the oldest first.
+    pub async fn in_quarantine(&self, seller: &SellerId, most: i32) -> Result<Vec<Entry>, Error> {
+        self.entries_of(keys::quarantine_partition(seller), most).await
+    }
+
+    async fn entries_of(&self, partition: String, most: i32) -> Result<Vec<Entry>, Error> {
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(partition))
+            .consistent_read(true)
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        reply.items().iter().map(|item| self.entry(item)).collect()
+    }
+
+    fn entry(&self, item: &Item) -> Result<Entry, Error> {
+        let read = Reader { table: &self.table, item };
+        let key = |pk, sk| Ok::<_, Error>(Key { pk: read.text(pk)?.to_owned(), sk: read.text(sk)?.to_owned() });
+        Ok(Entry { key: key("pk", "sk")?, event: key("event_pk", "event_sk")? })
+    }
+
+    /// The event of an entry, whole; `None` when it is gone, was erased, or has its kind already.
+    pub async fn waiting(&self, entry: &Entry) -> Result<Option<Waiting>, Error> {
+        let Some(item) = self.item(entry.event.clone()).await? else { return Ok(None) };
+        let read = Reader { table: &self.table, item: &item };
+        if read.text("kind")? != Kind::Unknown.as_str() || read.maybe_text("erased_at").is_some() {
+            return Ok(None);
+        }
+        let mut data = read.text("data")?.to_owned();
+        for part in 2..=read.maybe_number("parts").unwrap_or(1u32) {
+            let key = Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) };
+            let Some(item) = self.item(key).await? else { return Ok(None) };
+            data.push_str(Reader { table: &self.table, item: &item }.text("data")?);
+        }
+        let text = |field| Ok::<_, Error>(read.text(field)?.to_owned());
+        Ok(Some(Waiting {
+            vendor: text("vendor")?,
+            name: text("name")?,
+            trust: text("trust")?,
+            id: entry.event.sk.clone(),
+            data,
+        }))
+    }
+
+    async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true);
+        Ok(get.send().await.map_err(|error| Error::of(&self.table, &error))?.item)
+    }
+
+    /// Gives an event its kind, in place and once; true when it was us.
+    pub async fn set_kind(&self, entry: &Entry, kind: Kind) -> Result<bool, Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(entry.event.clone())))
+            .update_expression("SET kind = :kind REMOVE reason")
+            .condition_expression("kind = :unknown")
+            .expression_attribute_values(":kind", s(kind.as_str()))
+            .expression_attribute_values(":unknown", s(Kind::Unknown.as_str()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if lost(&error) => Ok(false),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// Blanks an event: what happened stays, whom it happened to does not. Its key stays too, so that a copy is still one.
+    pub async fn blank(&self, entry: &Entry, now: Timestamp) -> Result<(), Error> {
+        let parts = match self.item(entry.event.clone()).await? {
+            Some(item) => Reader { table: &self.table, item: &item }.maybe_number("parts").unwrap_or(1u32),
+            None => return Ok(()),
+        };
+        for part in 2..=parts {
+            self.delete(Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) }).await?;
+        }
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(entry.event.clone())))
+            .update_expression("SET #data = :blank, erased_at = :now, parts = :one REMOVE page")
+            .condition_expression("attribute_exists(pk)")
+            .expression_attribute_names("#data", "data")
+            .expression_attribute_values(":blank", s("{}"))
+            .expression_attribute_values(":one", n(1))
+            .expression_attribute_values(":now", s(instant::millis(now)))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(()),
+            Err(error) if lost(&error) => Ok(()),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    /// Takes an entry out of its index.
+    pub async fn drop_entry(&self, entry: &Entry) -> Result<(), Error> {
+        self.delete(entry.key.clone()).await
+    }
+
+    async fn delete(&self, key: Key) -> Result<(), Error> {
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
+    }
+}
