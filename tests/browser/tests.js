@@ -132,8 +132,10 @@ test('five tabs with one Fullview call store it once, five tabs of support reque
     await page.fill('#call-id', 'call-of-five-tabs');
     await visitor.click(page, 'fullview', 'callRequested', 'callAccepted', 'supportRequested', 'callEnded');
   }));
-  await Promise.all(pages.slice(1).map((page) => page.close()));
-  const stored = await visitor.allStored({ page: pages[0] });
+  await Promise.all(pages.map((page) => page.close()));
+  const stored = await visitor.allStored({ seconds: 5 });
+  // Nobody heard the answers to last words: the next page view sends them again, and nothing new is stored.
+  await visitor.allStored({ page: await visitor.open() });
   equal(stored.filter((item) => item.name.endsWith('callRequested')).length, 1, 'callRequested');
   equal(stored.filter((item) => item.name.endsWith('supportRequested')).length, 5, 'supportRequested');
 });
@@ -228,12 +230,15 @@ test('local stopped and started again with its data: all is stored once', async 
   await visitor.click(page, 'popin', ...POPIN);
   await until('some are stored', async () => (await visitor.stored()).length > 0);
   await visitor.world.local.down();
-  await visitor.click(page, 'chili-piper', 'booked', 'booking-confirmed');
-  await page.reload();
-  await visitor.ready(page);
-  await visitor.click(page, 'fullview', 'callRequested', 'callAccepted');
-  await sleep(1500);
-  await visitor.world.local.up();
+  try {
+    await visitor.click(page, 'chili-piper', 'booked', 'booking-confirmed');
+    await page.reload();
+    await visitor.ready(page);
+    await visitor.click(page, 'fullview', 'callRequested', 'callAccepted');
+    await sleep(1500);
+  } finally {
+    await visitor.world.local.up();
+  }
   await visitor.click(page, 'popin', 'popin_close');
   await visitor.allStored({ page });
 });
@@ -606,7 +611,7 @@ test('local serves the demo page at /demo, and it shows what was stored', async 
 
 const words = process.argv.slice(2).join(' ');
 const chosen = tests.filter(({ name }) => name.includes(words));
-let failed = 0;
+let [passed, failed] = [0, 0];
 const world = new World();
 try {
   await world.start();
@@ -617,7 +622,8 @@ try {
     const limit = new Promise((_, reject) => setTimeout(() => reject(new Error('no end within 120 s')), 120_000).unref());
     await Promise.race([run(visitor), limit]).catch((error) => (trouble = error));
     await visitor.end().catch((error) => (trouble ??= error));
-    failed += trouble ? 1 : 0;
+    if (trouble) failed += 1;
+    else passed += 1;
     console.log(`${trouble ? 'FAIL' : 'ok  '} ${name} (${((Date.now() - started) / 1000).toFixed(1)} s)`);
     if (trouble) console.log(`     ${trouble.stack}`);
   }
@@ -628,5 +634,5 @@ try {
   await world.stop();
 }
 console.log(`snippet sha256 ${createHash('sha256').update(MINIFIED).digest('hex').slice(0, 16)}, ${process.version}`);
-console.log(`${chosen.length - failed} passed, ${failed} failed`);
-process.exit(failed || !chosen.length ? 1 : 0);
+console.log(`${passed} passed, ${failed} failed`);
+process.exit(failed || !passed ? 1 : 0);

@@ -11,6 +11,7 @@ pub mod gateway;
 pub mod keep;
 pub mod say;
 pub mod schedule;
+pub mod shop_page;
 pub mod stack;
 pub mod streams;
 pub mod template;

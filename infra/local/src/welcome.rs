@@ -57,6 +57,8 @@ signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}'
 curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
   -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
 
+# A shop page with fake widgets, and the live list of what they said: {api}/demo
+
 # What Popin was asked, what it booked, and what is stored here.
 curl -sS -w '\n' {sim}/_sim/calls
 curl -sS -w '\n' {sim}/_sim/schedules

@@ -15,6 +15,7 @@ use crate::{
     keep::Keep,
     say,
     schedule::Schedules,
+    shop_page::ShopPage,
     streams::{Pump, PumpOptions},
     template::Template,
 };
@@ -75,9 +76,15 @@ impl Stack {
         let gateway = Gateway::new(&ground.template, invoker.clone(), ground.clock.clone(), random())?;
         let schedules = Schedules::new(&ground.template, invoker.clone(), cli.every());
         let pump = embedded.as_ref().map(|db| ground.pump(db, invoker)).transpose()?;
+        let first = ground.sellers.parsed.iter().next().map(|(id, _)| id.to_string());
+        let shop = ShopPage {
+            api: format!("http://127.0.0.1:{api_port}"),
+            seller: first.unwrap_or_default(),
+            events: embedded.clone().zip(ground.template.table_of("EVENTS_TABLE").ok()),
+        };
         let template = ground.template;
         let controls = Controls { schedules: schedules.clone(), template, embedded: embedded.zip(pump.clone()) };
-        tasks.spawn(serve(doors.api, front::router(gateway)));
+        tasks.spawn(serve(doors.api, front::router(gateway).merge(shop.router())));
         tasks.spawn(serve(doors.sim, sim.router().merge(controls.router())));
         tasks.spawn(deliver(sim, ground.net.transport()));
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
