@@ -9,3 +9,4 @@ mod events;
 mod house;
 mod infra;
 mod privacy;
+mod vendors;
