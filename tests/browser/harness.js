@@ -44,6 +44,18 @@ const listening = (server) => new Promise((resolve, reject) => {
 class Local {
   async start(origins) {
     this.folder = mkdtempSync(path.join(tmpdir(), 'frontdesk-browser-'));
+    // A port that is free now may be taken in a moment.
+    for (let tries = 3; ; tries -= 1) {
+      try {
+        await this.install(origins);
+        return;
+      } catch (error) {
+        if (tries === 1) throw error;
+      }
+    }
+  }
+
+  async install(origins) {
     [this.port, this.dynamodb, this.sim] = [await freePort(), await freePort(), await freePort()];
     const seller = (id) => [id, {
       name: `Shop ${id}`,

@@ -290,7 +290,7 @@ test('an API that never answers does not hold up the next page view', async (vis
 });
 
 test('one event that always fails does not hold up the others', async (visitor) => {
-  const page = await visitor.open(visitor.page('/poison'));
+  const page = await visitor.open(visitor.page('/held-up'));
   const { line } = visitor.world;
   const take = line.take;
   line.take = async function (request, response) {

@@ -45,6 +45,21 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     shop.book("k2", None, &lead(2)).await;
     table.push(("the same key again", operations(&shop)));
 
+    shop.world.pump().await;
+    table.push(("a booking that the stream runs", operations(&shop)));
+    shop.advance(1);
+    shop.world.deliver_webhooks().await;
+    operations(&shop);
+    shop.world.pump().await;
+    table.push(("two witnesses", operations(&shop)));
+    let listed = shop.world.items("bookings");
+    let id =
+        listed.iter().find(|item| item["sk"] == "booking").unwrap()["pk"].as_str().unwrap()["acme#".len()..].to_owned();
+    shop.booking(&id).await;
+    table.push(("a look at a booking", operations(&shop)));
+    shop.tick("booking-worker").await;
+    table.push(("a sweep with nothing due", operations(&shop)));
+
     let told: Vec<_> = table.iter().map(|(what, calls)| format!("{what}: {}", calls.join(" "))).collect();
     let expected = [
         "one page event: PutItem",
@@ -59,6 +74,10 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
         "a booking accepted: TransactWriteItems",
         "a booking scheduled while its caller waits: TransactWriteItems PutItem Query TransactWriteItems PutItem PutItem",
         "the same key again: TransactWriteItems GetItem",
+        "a booking that the stream runs: UpdateItem PutItem Query TransactWriteItems PutItem PutItem UpdateItem",
+        "two witnesses: Query GetItem PutItem Query GetItem PutItem",
+        "a look at a booking: GetItem",
+        "a sweep with nothing due: Query Query Query Query",
     ];
     assert_eq!(told, expected);
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();

@@ -167,3 +167,18 @@ async fn a_stream_record_repeated_and_a_sweep_beside_it_run_a_booking_once() {
     shop.tick("booking-worker").await;
     assert_eq!(shop.world.sim.schedules().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn one_bookings_silent_popin_does_not_hold_up_another() {
+    let shop = Shop::open().await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Capture, Fault::Hang));
+    for n in 1..=4 {
+        assert_eq!(shop.book(&format!("k{n}"), None, &lead(n)).await.status, 202);
+    }
+    let look = async {
+        tokio::time::sleep(std::time::Duration::from_millis(500)).await;
+        shop.world.sim.schedules().len()
+    };
+    let (_, done) = futures_util::future::join(shop.world.pump(), look).await;
+    assert_eq!(done, 3, "three go on while the first waits for Popin");
+}

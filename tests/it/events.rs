@@ -36,7 +36,7 @@ async fn a_batch_is_stored_item_by_item_and_one_bad_event_never_sinks_the_rest()
     assert_eq!(
         reply.body,
         json!({"accepted": 2, "duplicate": 1, "ignored": 1, "rejected": [
-            {"index": 2, "code": "id_missing"}, {"index": 3, "code": "event_too_large"}, {"index": 4, "code": "event_not_an_object"},
+            {"index": 2, "code": "id_invalid"}, {"index": 3, "code": "event_too_large"}, {"index": 4, "code": "event_not_an_object"},
             {"index": 7, "code": "source_unknown"}, {"index": 8, "code": "name_missing"}, {"index": 9, "code": "page_not_of_origin"}
         ]})
     );

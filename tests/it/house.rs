@@ -85,6 +85,23 @@ fn each_layer_uses_only_the_layers_below_it() {
 }
 
 #[test]
+fn no_flow_calls_another_save_the_one_that_may() {
+    let flows = sources(&root().join("shared/src/flow"));
+    let names: Vec<_> = flows
+        .iter()
+        .map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned())
+        .filter(|name| name != "mod")
+        .collect();
+    for path in flows.iter().filter(|path| !path.ends_with("mod.rs")) {
+        let (own, code) = (path.file_stem().unwrap().to_str().unwrap(), code(path));
+        for other in names.iter().filter(|other| *other != own) {
+            let may = (own, other.as_str()) == ("request_booking", "advance_booking");
+            assert!(may || !code.contains(&format!("{other}(")), "{own} calls {other}");
+        }
+    }
+}
+
+#[test]
 fn outside_crates_are_used_where_they_belong() {
     let rules: [(&str, &[&str]); 5] = [
         ("lambda_http", &["shared/src/edge", "functions", "infra/local", "tests"]),

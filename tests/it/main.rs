@@ -8,5 +8,6 @@ mod diary;
 mod events;
 mod house;
 mod infra;
+mod popin;
 mod privacy;
 mod vendors;

@@ -2,7 +2,7 @@
 
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use frontdesk::flow::Clock;
+use frontdesk::{flow::Clock, popin::Transport};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
@@ -82,8 +82,12 @@ impl Shop {
     }
 
     pub async fn with(sellers: Value) -> Self {
-        let clock = TestClock::at("2026-11-23T03:00:00Z");
-        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport: None };
+        Self::over(sellers, TestClock::at("2026-11-23T03:00:00Z"), None).await
+    }
+
+    /// With something else than the simulator between us and Popin.
+    pub async fn over(sellers: Value, clock: Arc<TestClock>, transport: Option<Arc<dyn Transport>>) -> Self {
+        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport };
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 

@@ -68,15 +68,18 @@ pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Valu
         return sweep(app, patience).await;
     }
     let batch: Event = serde_json::from_value(event)?;
-    let mut failures = Vec::new();
-    for record in &batch.records {
-        let done = if late(app, patience) { Err(NotNow) } else { Box::pin(take_record(app, record, patience)).await };
-        if let (Err(NotNow), Some(number)) = (done, &record.change.sequence_number) {
-            // The stream comes again from the first failure on, so there is no use in going on.
-            failures.push(json!({"itemIdentifier": number}));
-            break;
-        }
-    }
+    let patience = &patience;
+    // Side by side: one seller's silent Popin must not hold up another's booking.
+    let done: Vec<_> = stream::iter(batch.records)
+        .map(|record| async move {
+            let done =
+                if late(app, *patience) { Err(NotNow) } else { Box::pin(take_record(app, &record, *patience)).await };
+            done.err().and(record.change.sequence_number)
+        })
+        .buffer_unordered(AT_ONCE)
+        .collect()
+        .await;
+    let failures: Vec<_> = done.into_iter().flatten().map(|number| json!({"itemIdentifier": number})).collect();
     Ok(json!({"batchItemFailures": failures}))
 }
 

@@ -91,7 +91,9 @@ pub(crate) async fn book(
 /// For a caller that waited: 201 at rest, 409 when the one slot is gone, 422 when Popin refused the lead; else 202.
 fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem> {
     let booking = &requested.booking;
-    let view = BookingView::of(booking);
+    // Whoever repeats a request without waiting is answered as the first time, until there is an end to tell of.
+    let again = !requested.new && !waited && !booking.state.at_rest();
+    let view = if again { BookingView::accepted(booking) } else { BookingView::of(booking) };
     let location = format!("/v1/bookings/{}/{}", booking.seller, booking.id);
     let status = match &booking.state {
         State::Refused { reason: RefusedReason::SlotTaken(_), .. } if waited => {
@@ -135,6 +137,7 @@ pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -
 /// `{"outcome":"scheduled"|"not_scheduled","retry"?:true}`.
 #[derive(Deserialize)]
 struct Decision {
+    #[serde(default)]
     outcome: String,
     #[serde(default)]
     retry: bool,

@@ -157,6 +157,7 @@
   let waiting = [];
   let inFlight = 0;
   let failures = 0;
+  let most = MOST_BATCH_EVENTS;
   let notBefore = 0;
   let timer;
   let timerAt = 0;
@@ -179,10 +180,10 @@
   };
 
   /** How many events, from the first, make the next batch within `room` bytes. */
-  const fitting = (events, room, most) => {
+  const fitting = (events, room, limit) => {
     let count = 0;
     let bytes = 0;
-    while (count < events.length && count < most && (bytes += events[count].bytes + 1) <= room) count += 1;
+    while (count < events.length && count < limit && (bytes += events[count].bytes + 1) <= room) count += 1;
     return count;
   };
 
@@ -199,10 +200,9 @@
       soon(0);
       return;
     }
-    // After a failure one batch at a time, ever smaller: it asks whether the API is back, and finds what offends it.
-    const most = last ? MOST_BATCH_EVENTS : Math.max(1, MOST_BATCH_EVENTS >> failures);
-    while (last || !failures || !inFlight) {
-      const count = fitting(waiting, MOST_BYTES_IN_FLIGHT - inFlight, most);
+    // After a failure one batch at a time: it asks whether the API is back.
+    while (last || most >= MOST_BATCH_EVENTS || !inFlight) {
+      const count = fitting(waiting, MOST_BYTES_IN_FLIGHT - inFlight, last ? MOST_BATCH_EVENTS : most);
       if (!count) return;
       post(waiting.splice(0, count), last);
     }
@@ -220,11 +220,13 @@
       const asked = answer ? answer.headers.get('retry-after') * SECOND || 0 : 0;
       failures += 1;
       notBefore = Date.now() + Math.max(backOff, Math.min(asked, LONGEST_RETRY_AFTER));
-      // At the end: what fails again and again must not hold up the rest.
+      // Behind the others and in smaller batches, so that one event that always fails does not hold up the rest.
       waiting = waiting.concat(batch);
+      most = Math.max(1, batch.length >> 1);
     };
     const settled = () => {
       failures = notBefore = 0;
+      most = Math.min(MOST_BATCH_EVENTS, most * 2);
       batch.forEach((event) => forget(event.key));
     };
 
@@ -241,8 +243,11 @@
       signal: cut.signal,
     }))).then((answer) => {
       const { status } = answer;
-      return status > 499 || status === 429 || status === 408 ? failed(answer) : settled();
-    }, () => failed()).then(() => {
+      if (status > 499 || status === 429 || status === 408) failed(answer);
+      else settled();
+      // Read to its end: until then the request counts towards the browser's 64 KiB.
+      return answer.text();
+    }, () => failed()).catch(nothing).then(() => {
       clearTimeout(timeout);
       inFlight -= bytes;
       if (waiting.length) soon(0);
@@ -250,9 +255,9 @@
   };
 
   /**
-   * For browsers whose `fetch` cannot outlive the page. Second choice, because a beacon cannot be confirmed (its events
-   * stay kept, and are sent again), carries cookies, and comes with `Origin: null` from a page with a strict
-   * `Referrer-Policy`, which the server turns away.
+   * For browsers whose `fetch` cannot outlive the page. Second choice, because a beacon cannot be confirmed even when the
+   * page lives on (its events stay kept, and are sent again), carries the API's cookies if it ever has any, and by the
+   * standard comes with `Origin: null` from a page with a strict `Referrer-Policy`, which the server turns away.
    */
   const beacon = () => {
     let rest = waiting;

@@ -35,14 +35,14 @@ pub struct Cli {
     #[arg(long, value_name = "SECONDS", value_parser = clap::value_parser!(u64).range(1..=86_400))]
     pub tick: Option<u64>,
     /// Run the function binaries (`cargo build --workspace` makes them) under a small Runtime API, instead of calling
-    /// their handlers in this process.
+    /// their handlers in this process. One environment a function: its requests wait for each other.
     #[arg(long)]
     pub bootstraps: bool,
 }
 
 const AFTER: &str = "\
 Controls, on the port of the simulator:
-  POST   /_sim/faults     {\"endpoint\":\"capture|slots|schedule|any\",\"fault\":\"...\",\"times\":1,\"after\":0,\"seconds\":2}
+  POST   /_sim/faults     {\"endpoint\":\"capture|slots|schedule|any\",\"fault\":\"...\",\"times\":1 (0: until cleared),\"after\":0,\"seconds\":2}
                           faults: refuse unprocessable unauthorized hang hang_after error error_after
                           bad_gateway_after rate_limited rate_limited_retry_after unavailable
                           unavailable_retry_after html truncated slow held reset status_text empty
@@ -51,7 +51,7 @@ Controls, on the port of the simulator:
   GET    /_sim/schedules  the calls that are booked at Popin
   GET    /_sim/customers  whom Popin captured
   GET    /_sim/webhooks   how webhooks go out; POST {\"mode\":\"on|off|late|twice\"} changes it
-  POST   /_sim/events     {\"mobile\":\"+91...\",\"event\":\"popin_call_missed\"} has Popin send a webhook
+  POST   /_sim/events     {\"seller\":\"<its token, if several>\",\"mobile\":\"+91...\",\"event\":\"popin_call_missed\"} has Popin send a webhook
   POST   /_sim/release    lets the replies that are held leave
   POST   /_sim/reset      Popin forgets everything
   POST   /_local/tick/{function}   fires that schedule now, and answers when it is done

@@ -41,8 +41,8 @@ booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
   -H 'Idempotency-Key: "first-try"' -H 'Prefer: wait=10' \
   -d '{{"lead":{{"external_id":"9021001","name":"Asha Example","mobile":"+919000000001"}}}}'); echo "$booking"
 
-# How does it stand?
-{look}
+# How does it stand? Popin's webhook has told of it by now: see witnessed_at.
+sleep 1; {look}
 
 # Popin books a call, and its answer is lost: in doubt, until Popin's webhook is the witness. Never twice.
 curl -sS -w '\n' {sim}/_sim/faults {json} -d '{{"endpoint":"schedule","fault":"reset"}}'

@@ -49,8 +49,8 @@ pub(crate) fn documented() -> impl Iterator<Item = String> {
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 pub(crate) struct EventOrder {
-    /// The seller's token.
-    seller: String,
+    /// The seller's token; not needed where there is only one.
+    seller: Option<String>,
     event: String,
     /// E.164, or as it was captured; the last one captured when absent.
     #[serde(default)]
@@ -62,7 +62,10 @@ impl Sim {
     pub(crate) fn send_event(&self, order: &EventOrder) -> Result<Value, String> {
         let now = self.now();
         let mut inside = self.inside();
-        let seller = inside.sellers.iter().find(|seller| seller.token == order.seller);
+        let seller = match &order.seller {
+            Some(token) => inside.sellers.iter().find(|seller| &seller.token == token),
+            None => inside.sellers.first(),
+        };
         let seller = seller.ok_or("no seller has this token")?.clone();
         let target = seller.webhook.as_ref().ok_or("this seller has no webhook")?;
         let kept = inside.books.kept();

@@ -113,6 +113,15 @@ impl BookingView {
         }
     }
 
+    /// The booking as it was when it was accepted.
+    pub fn accepted(booking: &Booking) -> Self {
+        let mut first = booking.clone();
+        first.state = State::Requested;
+        first.witnessed_at = None;
+        first.history.truncate(1);
+        Self::of(&first)
+    }
+
     pub fn alternatives(&self) -> Vec<SlotView> {
         self.alternatives.clone().unwrap_or_default()
     }

@@ -27,7 +27,17 @@ impl Query {
     /// From the query string's pairs; names that are not ours are left alone. The error names the parameter.
     pub fn parse<'q>(pairs: impl Iterator<Item = (&'q str, &'q str)>) -> Result<Self, &'static str> {
         let mut query = Self::default();
+        let mut seen = Vec::new();
         for (name, value) in pairs {
+            if seen.contains(&name) && ["from", "to", "tz", "limit"].contains(&name) {
+                return Err(match name {
+                    "from" => "from",
+                    "to" => "to",
+                    "tz" => "tz",
+                    _ => "limit",
+                });
+            }
+            seen.push(name);
             // An unencoded plus in an offset reaches us as a blank.
             let time = || instant::rfc3339(&value.replace(' ', "+"));
             match name {
@@ -35,7 +45,13 @@ impl Query {
                 "to" => query.to = Some(time().ok_or("to")?),
                 "tz" => query.zone = Some(dates::zone(value).ok_or("tz")?),
                 "limit" => {
-                    query.limit = Some(value.parse().ok().filter(|limit| (1..=MOST).contains(limit)).ok_or("limit")?);
+                    let digits = Some(value).filter(|value| value.bytes().all(|b| b.is_ascii_digit()));
+                    query.limit = Some(
+                        digits
+                            .and_then(|value| value.parse().ok())
+                            .filter(|limit| (1..=MOST).contains(limit))
+                            .ok_or("limit")?,
+                    );
                 }
                 _ => {}
             }

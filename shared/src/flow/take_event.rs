@@ -128,10 +128,10 @@ fn read(raw: &RawValue, origin: &str) -> Result<(Read, Option<String>), &'static
     }
     let event: PageEvent<'_> = serde_json::from_str(raw.get()).map_err(|_| "event_not_an_object")?;
     let text = |value: Option<serde_json::Value>| value.and_then(|value| value.as_str().map(str::to_owned));
-    let id = text(event.id).and_then(|id| PageEventId::parse(id.to_ascii_lowercase()).ok()).ok_or("id_missing")?;
+    let id = text(event.id).and_then(|id| PageEventId::parse(id.to_ascii_lowercase()).ok()).ok_or("id_invalid")?;
     let vendor = text(event.source).and_then(|source| Vendor::parse(&source)).ok_or("source_unknown")?;
     let name = text(event.name).filter(|name| !name.trim().is_empty()).ok_or("name_missing")?;
-    let page = match text(event.page) {
+    let page = match text(event.page).filter(|page| !page.is_empty()) {
         Some(page) => Some(page_of(&page, origin).ok_or("page_not_of_origin")?),
         None => None,
     };

@@ -37,7 +37,7 @@ use tokio::task::JoinSet;
 pub type Trouble = Box<dyn Error + Send + Sync>;
 
 /// How long the first ticks may take; a Popin that hangs must not keep the rest from being used.
-const FIRST_TICKS: Duration = Duration::from_secs(15);
+const FIRST_TICKS: Duration = Duration::from_secs(2);
 const SWEEP: Duration = Duration::from_mins(1);
 const FIRST_PAUSE: Duration = Duration::from_millis(100);
 /// ASSUMPTION: Popin waits this long for a receiver of its webhooks.
@@ -90,7 +90,14 @@ impl Stack {
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
 
         // A tick that fails says so itself; one that takes longer goes on at its next time.
-        drop(tokio::time::timeout(FIRST_TICKS, schedules.fire_all()).await);
+        let first = schedules.clone();
+        let mut ticks = JoinSet::new();
+        ticks.spawn(async move { first.fire_all().await });
+        let in_time = tokio::time::timeout(FIRST_TICKS, ticks.join_next()).await.is_ok();
+        if !in_time {
+            // Never dropped half-way: a refresh that is cut holds its turn.
+            tasks.spawn(async move { drop(ticks.join_next().await) });
+        }
         schedules.tasks().into_iter().for_each(|task| drop(tasks.spawn(task)));
         let sellers = ground.sellers.parsed.iter().map(|(id, _)| id.to_string()).collect();
         Ok(Self { api_port, sim_port, dynamodb_port, sellers, tasks, _keep: ground.keep })

@@ -103,7 +103,9 @@ fn ids_as_text(body: &Map<String, Value>) -> Value {
 /// A complete body of each family whose copies are told by ids and time.
 fn keyed() -> impl Strategy<Value = Map<String, Value>> {
     let ids = (1i64..99_999_999, 1i64..99_999_999, 1_500_000_000i64..2_000_000_000);
-    (prop::sample::select(TABLE), ids, any_json()).prop_filter_map("keyed", |(row, (id, other, at), extra)| {
+    let rows: Vec<_> =
+        TABLE.iter().filter(|row| matches!(row.0, Family::PopinWebhook | Family::PopinOutgoing)).collect();
+    (prop::sample::select(rows), ids, any_json()).prop_filter_map("keyed", |(row, (id, other, at), extra)| {
         let body = match row.0 {
             Family::PopinWebhook => json!({"event": row.1, "user_id": id, "full_phone_number": other, "guest_id": 1}),
             Family::PopinOutgoing => json!({"event": row.1, "session_id": id, "call_id": other}),
