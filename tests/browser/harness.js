@@ -163,14 +163,16 @@ class Site {
 
   async take(request, response) {
     const { pathname, searchParams } = new URL(request.url, this.url);
+    const seller = searchParams.get('seller') ?? '';
     const { line, local } = this.world;
     if (pathname === '/demo/events') {
-      const events = await local.stored(searchParams.get('seller') ?? '').catch(() => []);
+      const asking = new URL(request.headers.referer).searchParams.get('seller');
+      const events = await local.stored(asking).catch(() => []);
       return response.writeHead(200, { 'content-type': 'application/json' }).end(JSON.stringify(events));
     }
-    const page = this.pages.get(pathname);
+    const page = this.pages.get(seller + pathname) ?? this.pages.get(pathname);
     if (!page && pathname !== '/') return response.writeHead(404).end();
-    const html = (page?.html ?? DEMO).replaceAll('{{API}}', line.url).replaceAll('{{SELLER}}', searchParams.get('seller') ?? '');
+    const html = (page?.html ?? DEMO).replaceAll('{{API}}', line.url).replaceAll('{{SELLER}}', seller);
     return response.writeHead(200, { 'content-type': 'text/html; charset=utf-8', ...page?.headers }).end(html);
   }
 }
@@ -237,11 +239,11 @@ class Visitor {
     return page.waitForFunction(() => window[Symbol.for('frontdesk')] === true);
   }
 
-  /** A page with the snippet and nothing else but `head` before and `body` after it. */
+  /** A page of this visitor's shop, with the snippet and nothing else but `head` before and `body` after it. */
   page(pathname, { head = '', body = '', headers = {}, tag } = {}) {
     const script = tag ?? '<script async src="{{API}}/v1/frontdesk.js" data-seller="{{SELLER}}"></script>';
     const html = `<!doctype html><html lang="en"><head><title>t</title><link rel="icon" href="data:,">${head}${script}</head><body>${body}</body></html>`;
-    this.world.shop.pages.set(pathname, { html, headers });
+    this.world.shop.pages.set(this.seller + pathname, { html, headers });
     return pathname;
   }
 

@@ -1,5 +1,10 @@
 //! Bookings through the front door: one effect for one trigger, and the truth about what is not known.
 
+use frontdesk::{
+    flow::{Clock, witness::witness},
+    model::{seller::Sellers, trust::Trust},
+    store::{Bookings, Slots},
+};
 use futures_util::future::join_all;
 use http::Method;
 use serde_json::{Value, json};
@@ -441,6 +446,24 @@ async fn nothing_a_browser_says_starts_or_settles_a_booking() {
         ),
         (1, 1)
     );
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_witness_needs_to_be_proven_wherever_it_came_in() {
+    let shop = Shop::open().await;
+    shop.world.sim.set_webhooks(WebhookMode { on: false, ..WebhookMode::default() });
+    shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::HangAfter));
+    let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
+    let data = json!({"event": "popin_scheduled_created", "full_phone_number": "+919000000001", "properties": {"scheduled_date": "23-Nov-2026", "scheduled_time": "10:00 AM"}});
+    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
+    let slots = Slots { client: client.clone(), table: "frontdesk-slots".into() };
+    let bookings = Bookings { client, table: "frontdesk-bookings".into(), slots };
+    let document = Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap();
+    let acme = document.get("acme").unwrap();
+    for (trust, state) in [(Trust::Claimed, "in_doubt"), (Trust::Bearer, "scheduled")] {
+        witness(&bookings, acme, trust, &data.to_string(), "writer", shop.clock.now()).await.unwrap();
+        assert_eq!(shop.booking(&booking).await.body["state"], state);
+    }
 }
 
 #[tokio::test(start_paused = true)]

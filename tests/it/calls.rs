@@ -74,8 +74,8 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
         "a booking accepted: TransactWriteItems",
         "a booking scheduled while its caller waits: TransactWriteItems PutItem Query TransactWriteItems PutItem PutItem",
         "the same key again: TransactWriteItems GetItem",
-        "a booking that the stream runs: UpdateItem PutItem Query TransactWriteItems PutItem PutItem UpdateItem",
-        "two witnesses: Query GetItem PutItem Query GetItem PutItem",
+        "a booking that the stream runs: UpdateItem UpdateItem PutItem Query TransactWriteItems PutItem PutItem",
+        "two witnesses: Query Query GetItem GetItem PutItem PutItem",
         "a look at a booking: GetItem",
         "a sweep with nothing due: Query Query Query Query",
     ];

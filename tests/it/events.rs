@@ -80,6 +80,8 @@ async fn fifty_copies_without_an_id_or_a_time_are_one_event_too() {
 #[tokio::test(start_paused = true)]
 async fn trap_24_a_second_missed_call_is_not_swallowed_but_a_copy_within_ten_minutes_is() {
     let shop = Shop::open().await;
+    // In the middle of a bucket, so that copies fall on both sides of a border.
+    shop.advance(5 * 60);
     let mut stored = Vec::new();
     // 9 minutes after the first is a copy; 11 is the next call, whose own copy comes 8 minutes later.
     for minutes in [0, 9, 2, 8, 3] {
@@ -253,4 +255,13 @@ async fn health_touches_nothing() {
     let reply = shop.send(Method::GET, "/v1/health", &[], Bytes::new()).await;
     assert_eq!((reply.status.as_u16(), reply.body["status"].as_str()), (200, Some("ok")));
     assert!(!reply.body["version"].as_str().unwrap().is_empty());
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_copy_that_comes_in_by_a_machine_whose_clock_is_behind_is_a_copy_too() {
+    let shop = Shop::open().await;
+    shop.advance(601);
+    assert_eq!(shop.popin_webhook(missed(None)).await.body["stored"], true);
+    shop.advance(-2);
+    assert_eq!(shop.popin_webhook(missed(None)).await.body["stored"], false, "the border lies between the two");
 }

@@ -309,8 +309,8 @@
   const set = (given) => {
     // The page may put back what it read.
     const own = originals.get(given) || given;
-    if (foreign) foreign.set.call(window, own);
-    else pageFunction = own;
+    if (!foreign) pageFunction = own;
+    else if (foreign.set) foreign.set.call(window, own);
   };
 
   const hook = () => {
@@ -318,7 +318,7 @@
     if (own && own.get === get) return;
     if (!own || own.configurable) {
       // Another script's accessor is asked in our stead; one that came after us is left alone, lest we take turns.
-      const accessor = own && own.get && own.set;
+      const accessor = own && own.get;
       if (accessor && current) return;
       if (accessor) foreign = own;
       else pageFunction = own && own.value;
