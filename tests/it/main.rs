@@ -10,4 +10,5 @@ mod house;
 mod infra;
 mod popin;
 mod privacy;
+mod traps;
 mod vendors;

@@ -19,6 +19,7 @@ use frontdesk::{
     },
     model::{event::Vendor, hash, ids::SellerId, kind::Kind, seller::Seller, trust::Trust},
     store::{self, Events, events::Stored},
+    vendors::collect::Unreadable,
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Error, Request, Response};
@@ -87,8 +88,8 @@ async fn take_batch(
     let body = answer::body(request, MOST_BEACON)?;
     let now = app.clock.now();
     let taken = take_page_events(&app.events, seller, origin, body, now).await.map_err(|error| match error {
-        BatchError::NotJson => Problem::not_json(),
-        BatchError::TooManyEvents => Problem::new(
+        BatchError::Unreadable(Unreadable::NotJson) => Problem::not_json(),
+        BatchError::Unreadable(Unreadable::TooManyEvents) => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
             "too_many_events",
             "Too many events",

@@ -7,6 +7,7 @@
 
 mod chili_piper_page;
 mod chili_piper_webhook;
+pub mod collect;
 mod fields;
 mod fullview;
 mod people;
