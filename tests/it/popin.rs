@@ -43,7 +43,7 @@ impl Transport for Samples {
 
 async fn shop(samples: &Arc<Samples>) -> Shop {
     let sellers = sellers(|seller| {
-        seller["booking"] = json!({"native": false, "url": "https://example.com/product-detail/ring"})
+        seller["booking"] = json!({"native": false, "url": "https://example.com/product-detail/ring"});
     });
     let shop = Shop::over(sellers, TestClock::at("2026-11-23T03:00:00Z"), Some(samples.clone())).await;
     shop.tick("slot-cache").await;

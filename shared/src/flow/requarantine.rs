@@ -43,10 +43,11 @@ pub async fn requarantine(events: &Events, seller: &SellerId) -> Result<Reread, 
 fn read(waiting: &Waiting) -> Kind {
     let Some(vendor) = Vendor::parse(&waiting.vendor) else { return Kind::Unknown };
     if Trust::parse(&waiting.trust) != Some(Trust::Claimed) {
-        return vendors::read_webhook(vendor, waiting.data.as_bytes()).map_or(Kind::Unknown, |draft| draft.kind);
+        return vendors::read_webhook(vendor, waiting.data.expose().as_bytes())
+            .map_or(Kind::Unknown, |draft| draft.kind);
     }
     let page = waiting.id.strip_prefix("page-").and_then(|id| PageEventId::parse(id).ok());
-    let data: Option<&RawValue> = serde_json::from_str(&waiting.data).ok();
+    let data: Option<&RawValue> = serde_json::from_str(waiting.data.expose()).ok();
     let Some(page) = page else { return Kind::Unknown };
     match vendors::read_page(vendor, &waiting.name, data, &page, None) {
         Read::Event(draft) => draft.kind,

@@ -3,6 +3,7 @@
 use super::{
     ids::{EventId, PageEventId, SellerId, Subject},
     kind::Kind,
+    sensitive::Sensitive,
     trust::Trust,
 };
 use jiff::{SignedDuration, Timestamp};
@@ -59,8 +60,8 @@ pub struct Draft {
     pub identity: Identity,
     /// When the vendor or the page says that it happened.
     pub time: Option<Timestamp>,
-    /// The payload, byte for byte.
-    pub data: Box<RawValue>,
+    /// The payload, byte for byte: it may tell of a person.
+    pub data: Sensitive<Box<RawValue>>,
     /// Why the kind is `unknown`.
     pub reason: Option<UnknownReason>,
 }

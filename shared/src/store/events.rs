@@ -131,7 +131,7 @@ const CHUNK: usize = 350_000;
 fn items(event: &Event) -> (Item, Vec<Item>) {
     let draft = &event.draft;
     let key = keys::event(&event.seller, &draft.subject, &event.standing().id);
-    let mut chunks = chunks(draft.data.get()).into_iter();
+    let mut chunks = chunks(draft.data.expose().get()).into_iter();
     let first = chunks.next().unwrap_or_default();
     let expires_at = (event.received_at + KEPT).as_second();
     let more: Vec<Item> = chunks

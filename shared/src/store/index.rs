@@ -6,7 +6,7 @@ use super::{
     keys::{self, Key},
     lost,
 };
-use crate::model::{ids::SellerId, instant, kind::Kind};
+use crate::model::{ids::SellerId, instant, kind::Kind, sensitive::Sensitive};
 use jiff::Timestamp;
 
 /// An entry of an index, and the event that it tells of.
@@ -24,7 +24,7 @@ pub struct Waiting {
     pub trust: String,
     /// The event's id, of which a page's own is a part.
     pub id: String,
-    pub data: String,
+    pub data: Sensitive<String>,
 }
 
 impl Events {
@@ -78,7 +78,7 @@ impl Events {
             name: text("name")?,
             trust: text("trust")?,
             id: entry.event.sk.clone(),
-            data,
+            data: Sensitive::new(data),
         }))
     }
 

@@ -209,7 +209,7 @@ mod tests {
         // Kept as they are: a lone surrogate, a number beyond all bounds, a key twice.
         for data in [r#"{"a":"\ud800"}"#, r#"{"a":1e999}"#, r#"{"a":1,"a":2}"#] {
             let batch = read(format!(r#"{{"events":[{}]}}"#, event(data)).as_bytes(), ORIGIN).unwrap();
-            assert_eq!(batch.events[0].0.data.get(), data);
+            assert_eq!(batch.events[0].0.data.expose().get(), data);
         }
     }
 }

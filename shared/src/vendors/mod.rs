@@ -28,6 +28,7 @@ use crate::model::{
     hash,
     ids::{PageEventId, Subject},
     kind::Kind,
+    sensitive::Sensitive,
 };
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
@@ -82,7 +83,7 @@ pub fn read_page(
         subject: Subject::of(found.subject.as_deref().unwrap_or(page_id.as_str())),
         identity: found.key.map_or_else(|| Identity::Page(page_id.clone()), Identity::Key),
         time: at,
-        data: data.to_owned(),
+        data: Sensitive::new(data.to_owned()),
         reason,
     })
 }
@@ -109,7 +110,7 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         subject: Subject::of(found.subject.as_deref().unwrap_or(&content[..16])),
         identity: found.key.map_or(Identity::Window(content), Identity::Key),
         time: found.time,
-        data,
+        data: Sensitive::new(data),
         reason,
     })
 }

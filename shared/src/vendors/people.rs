@@ -15,7 +15,7 @@ pub enum Person {
 /// JSON kept as text (vendors.md, trap 27); as often as it stands there. Free text and URLs are not searched.
 pub fn people(draft: &Draft) -> Vec<Person> {
     let mut found = Vec::new();
-    if let Ok(data) = serde_json::from_str(draft.data.get()) {
+    if let Ok(data) = serde_json::from_str(draft.data.expose().get()) {
         collect(&data, &mut found);
     }
     found

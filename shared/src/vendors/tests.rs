@@ -154,7 +154,7 @@ fn the_payload_is_kept_byte_for_byte() {
                 Family::PopinWebhook | Family::PopinOutgoing | Family::ChiliPiperWebhook => text.trim().to_owned(),
             };
             if let Read::Event(draft) = read(family, &text) {
-                assert_eq!(draft.data.get(), sent, "{}/{name}", family.as_str());
+                assert_eq!(draft.data.expose().get(), sent, "{}/{name}", family.as_str());
             }
         }
     }

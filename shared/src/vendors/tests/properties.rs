@@ -178,10 +178,10 @@ proptest! {
         let text = respelled(&value);
         for vendor in Vendor::ALL {
             for draft in [webhook(vendor, &text), page(vendor, &name, &text)] {
-                prop_assert_eq!(draft.data.get(), text.trim());
+                prop_assert_eq!(draft.data.expose().get(), text.trim());
                 prop_assert!(draft.name.chars().count() <= 128);
                 people(&draft);
-                appointment(draft.data.get());
+                appointment(draft.data.expose().get());
             }
         }
     }
