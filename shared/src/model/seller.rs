@@ -5,6 +5,8 @@ use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 
+mod document;
+
 /// Every shop that this stack serves.
 #[derive(Clone, Debug, Default)]
 pub struct Sellers(BTreeMap<SellerId, Seller>);
@@ -15,50 +17,12 @@ pub struct Sellers(BTreeMap<SellerId, Seller>);
 pub struct FaultyDocument(pub Vec<String>);
 
 impl Sellers {
-    pub fn parse(json: &[u8]) -> Result<Self, FaultyDocument> {
-        let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json).map_err(|e| {
-            FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())])
-        })?;
-        let mut sellers = BTreeMap::new();
-        let mut faults = Vec::new();
-        for (id, value) in document {
-            let Ok(seller_id) = SellerId::parse(id.as_str()) else {
-                faults.push("a seller's id is not of the form [a-z0-9-]{1,64}".to_owned());
-                continue;
-            };
-            match serde_path_to_error::deserialize::<_, Document>(value) {
-                Ok(document) => match document.check() {
-                    Ok(seller) => drop(sellers.insert(seller_id, seller)),
-                    Err(field) => faults.push(format!("{id}: {field}")),
-                },
-                Err(error) => faults.push(format!("{id}: {}", fault(&error))),
-            }
-        }
-        if faults.is_empty() { Ok(Self(sellers)) } else { Err(FaultyDocument(faults)) }
-    }
-
     pub fn get(&self, id: &str) -> Option<(&SellerId, &Seller)> {
         self.0.get_key_value(&SellerId::parse(id).ok()?)
     }
 
     pub fn iter(&self) -> impl Iterator<Item = (&SellerId, &Seller)> {
         self.0.iter()
-    }
-}
-
-/// serde's message may repeat a value; the path and the class of the fault do not.
-fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
-    let (path, message) = (error.path().to_string(), error.inner().to_string());
-    let quoted = message.split('`').nth(1).unwrap_or_default();
-    let at = |path: &str, field: &str| if path == "." { field.to_owned() } else { format!("{path}.{field}") };
-    if message.starts_with("unknown field") {
-        format!("{path} is not a setting")
-    } else if message.starts_with("missing field") {
-        format!("{} is missing", at(&path, quoted))
-    } else if let Some(rule) = message.strip_prefix("rule: ") {
-        format!("{path} {}", rule.split(" at line").next().unwrap_or(rule))
-    } else {
-        format!("{path} is unusable")
     }
 }
 
@@ -145,6 +109,10 @@ pub struct Popin {
     pub pin_field: PinField,
     #[serde(default = "ten_seconds", deserialize_with = "seconds", rename = "timeout_seconds")]
     pub timeout: SignedDuration,
+}
+
+fn ten_seconds() -> SignedDuration {
+    SignedDuration::from_secs(10)
 }
 
 /// Popin's pages spell it in two ways (vendors.md, trap 1).
@@ -238,9 +206,6 @@ pub enum OnSilence {
     Retry,
 }
 
-/// A schedule call must be heard out before Lambda ends the invocation.
-const MOST_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
-
 impl Seller {
     /// The keyed hash of a number or an e-mail, which indices carry in its place.
     pub fn person(&self, value: &str) -> String {
@@ -271,184 +236,6 @@ pub struct BookingRules {
     pub agent: Option<i64>,
     pub native: bool,
     pub url: Option<String>,
-}
-
-// What follows is the document as it is written; it stays in this file.
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields)]
-struct Document {
-    name: String,
-    #[serde(default = "india")]
-    default_country: String,
-    #[serde(default)]
-    origins: Vec<String>,
-    #[serde(default)]
-    api_keys: Vec<Secret>,
-    popin: Popin,
-    #[serde(default)]
-    webhooks: BTreeMap<String, WebhookSecrets>,
-    #[serde(default)]
-    crm: Crm,
-    #[serde(default)]
-    slots: SlotsDocument,
-    #[serde(default)]
-    booking: BookingDocument,
-    person_key: Option<Secret>,
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct SlotsDocument {
-    #[serde(deserialize_with = "seconds")]
-    refresh_seconds: SignedDuration,
-    #[serde(deserialize_with = "seconds")]
-    stale_after_seconds: SignedDuration,
-    #[serde(deserialize_with = "seconds")]
-    unusable_after_seconds: SignedDuration,
-    #[serde(deserialize_with = "seconds")]
-    lead_seconds: SignedDuration,
-    capacity: u32,
-}
-
-impl Default for SlotsDocument {
-    fn default() -> Self {
-        Self {
-            refresh_seconds: SignedDuration::from_mins(5),
-            stale_after_seconds: SignedDuration::from_mins(15),
-            unusable_after_seconds: SignedDuration::from_hours(1),
-            lead_seconds: SignedDuration::from_mins(30),
-            capacity: 1,
-        }
-    }
-}
-
-#[derive(Deserialize)]
-#[serde(deny_unknown_fields, default)]
-struct BookingDocument {
-    #[serde(deserialize_with = "seconds")]
-    in_doubt_seconds: SignedDuration,
-    #[serde(deserialize_with = "seconds")]
-    lease_seconds: SignedDuration,
-    #[serde(deserialize_with = "seconds")]
-    give_up_seconds: SignedDuration,
-    max_attempts: u32,
-    webhooks_wired: bool,
-    on_silence: OnSilence,
-    if_taken: String,
-    group: Option<String>,
-    agent: Option<i64>,
-    native: bool,
-    url: Option<String>,
-}
-
-impl Default for BookingDocument {
-    fn default() -> Self {
-        Self {
-            in_doubt_seconds: SignedDuration::from_mins(15),
-            lease_seconds: SignedDuration::from_mins(1),
-            give_up_seconds: SignedDuration::from_hours(24),
-            max_attempts: 5,
-            webhooks_wired: false,
-            on_silence: OnSilence::AskHuman,
-            if_taken: "next".to_owned(),
-            group: None,
-            agent: None,
-            native: true,
-            url: None,
-        }
-    }
-}
-
-fn india() -> String {
-    "IN".to_owned()
-}
-
-fn ten_seconds() -> SignedDuration {
-    SignedDuration::from_secs(10)
-}
-
-impl Document {
-    /// What serde cannot see: fields that must agree with each other. The error is the field and the rule.
-    fn check(self) -> Result<Seller, String> {
-        let Some(default_country) = Country::parse(&self.default_country) else {
-            return Err("default_country is not a country".into());
-        };
-        for (at, origin) in self.origins.iter().enumerate() {
-            let host = origin.strip_prefix("https://").or_else(|| origin.strip_prefix("http://"));
-            if !host.is_some_and(|host| !host.is_empty() && !host.contains(['/', '*', '?', '#', ' '])) {
-                return Err(format!("origins[{at}] is not an origin (scheme and host, no path)"));
-            }
-        }
-        let base = self.popin.base_url.trim_end_matches('/');
-        if !base.starts_with("https://") && !base.starts_with("http://") || base.contains(['?', '#', ' ']) {
-            return Err("popin.base_url is not a URL".into());
-        }
-        if let Some(unknown) = self.webhooks.keys().find(|vendor| super::event::Vendor::parse(vendor).is_none()) {
-            return Err(format!("webhooks.{unknown} is not a vendor"));
-        }
-        if let Some((vendor, _)) = self.webhooks.iter().find(|(_, w)| w.keys.is_empty() && w.path_secrets.is_empty()) {
-            return Err(format!("webhooks.{vendor} has neither keys nor path_secrets"));
-        }
-        let standard = self.crm.standard.iter().flat_map(|standard| &standard.secrets);
-        if let Some(at) = standard
-            .map(Secret::expose)
-            .position(|secret| !secret.starts_with("whsec_") && !secret.starts_with("whpk_"))
-        {
-            return Err(format!("crm.standard.secrets[{at}] begins with neither whsec_ nor whpk_"));
-        }
-        if !(1..=1000).contains(&self.slots.capacity) {
-            return Err("slots.capacity is not from 1 to 1000".into());
-        }
-        let (slots, booking) = (&self.slots, &self.booking);
-        if slots.unusable_after_seconds < slots.stale_after_seconds {
-            return Err("slots.unusable_after_seconds is shorter than stale_after_seconds".into());
-        }
-        if booking.max_attempts == 0 {
-            return Err("booking.max_attempts is not from 1 up".into());
-        }
-        if booking.on_silence == OnSilence::Retry && !booking.webhooks_wired {
-            return Err("booking.on_silence is retry, which needs webhooks_wired".into());
-        }
-        let Some(if_taken) = IfTaken::parse(&booking.if_taken) else {
-            return Err("booking.if_taken is neither next nor refuse".into());
-        };
-        let own = self.person_key.as_ref().map(Secret::expose);
-        let person_keys =
-            own.into_iter().chain([self.popin.token.expose()]).map(|key| Sensitive::new(key.to_owned())).collect();
-        if self.popin.timeout > MOST_TIMEOUT {
-            return Err("popin.timeout_seconds is longer than 20".into());
-        }
-        Ok(Seller {
-            name: self.name,
-            default_country,
-            origins: self.origins.iter().map(|origin| origin.to_ascii_lowercase()).collect(),
-            api_keys: self.api_keys,
-            popin: Popin { base_url: base.to_owned(), ..self.popin },
-            webhooks: self.webhooks,
-            crm: self.crm,
-            slots: SlotRules {
-                refresh: slots.refresh_seconds,
-                stale_after: slots.stale_after_seconds,
-                unusable_after: slots.unusable_after_seconds,
-                lead: slots.lead_seconds,
-                capacity: slots.capacity,
-            },
-            booking: BookingRules {
-                in_doubt: booking.in_doubt_seconds,
-                lease: booking.lease_seconds,
-                give_up: booking.give_up_seconds,
-                max_attempts: booking.max_attempts,
-                on_silence: booking.on_silence,
-                if_taken,
-                group: self.booking.group,
-                agent: self.booking.agent,
-                native: self.booking.native,
-                url: self.booking.url,
-            },
-            person_keys,
-        })
-    }
 }
 
 #[cfg(test)]
