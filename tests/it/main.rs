@@ -12,3 +12,4 @@ mod popin;
 mod privacy;
 mod traps;
 mod vendors;
+mod walk;
