@@ -46,7 +46,11 @@ test('every button of the demo page is stored once, whole, as a claim, and nothi
     assert(!headers.cookie, 'a cookie was sent');
     const body = JSON.parse(text);
     equal(Object.keys(body), ['sent_at', 'events'], 'fields of a batch');
-    for (const event of body.events) equal(Object.keys(event), ['id', 'source', 'name', 'data', 'at', 'page'], 'fields of an event');
+    for (const event of body.events) {
+      equal(Object.keys(event), ['id', 'source', 'name', 'data', 'at', 'page'], 'fields of an event');
+      equal(event.page, `${visitor.world.shop.url}/`, 'the page, as it is sent');
+      assert(!event.name.includes('listening-form'), 'chatter was sent');
+    }
   }
   const { line, shop } = visitor.world;
   equal([...asked].sort(), [`${shop.url}/`, `${shop.url}/demo/events`, `${line.url}/v1/frontdesk.js`, `${line.url}/v1/collect/${visitor.seller}`].sort(), 'requests of the page');
@@ -107,6 +111,23 @@ test('what a crashed tab had not sent comes with the next page view', async (vis
   visitor.fault();
   const next = await visitor.open();
   await visitor.allStored({ page: next });
+});
+
+test('last words are sent so that they outlive the page, and once', async (visitor) => {
+  await visitor.context.addInitScript(() => {
+    const { fetch } = window;
+    window.asked = [];
+    window.fetch = (url, init) => { window.asked.push([init.keepalive, init.credentials, init.mode]); return fetch(url, init); };
+  });
+  const page = await visitor.open(visitor.page('/last'));
+  await visitor.popin(page, 'popin_open', { uid: 'u' });
+  const asked = await page.evaluate(() => {
+    window.dispatchEvent(new PageTransitionEvent('pagehide'));
+    window.dispatchEvent(new PageTransitionEvent('pagehide'));
+    return window.asked;
+  });
+  equal(asked, [[true, 'omit', 'cors']], 'the fetch');
+  await visitor.allStored({ page });
 });
 
 test('last words pass a page whose Referrer-Policy hides its origin', async (visitor) => {

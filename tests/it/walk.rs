@@ -93,7 +93,7 @@ async fn walk(seed: u64) -> (Promised, BTreeMap<String, usize>) {
                     // Side by side with a worker, a sweep and Popin's webhooks.
                     let others =
                         join3(shop.world.pump(), shop.world.tick("booking-worker"), shop.world.deliver_webhooks());
-                    let (reply, _) = join(asked, others).await;
+                    let (reply, _) = Box::pin(join(asked, others)).await;
                     Some(reply)
                 } else {
                     Some(asked.await)
@@ -236,7 +236,7 @@ async fn whatever_happens_in_whatever_order_the_promises_hold() {
     let (mut faults, mut deaths, mut ended) = (0, 0, BTreeMap::<String, usize>::new());
     for seed in &seeds {
         println!("seed {seed}");
-        let (promised, states) = walk(*seed).await;
+        let (promised, states) = Box::pin(walk(*seed)).await;
         faults += promised.faults;
         deaths += promised.deaths;
         for (state, count) in states {
