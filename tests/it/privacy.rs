@@ -185,6 +185,22 @@ async fn after_a_deploy_that_knows_more_an_event_gets_its_kind_in_place_and_once
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_stays_unknown_does_not_stand_before_what_is_known_by_now() {
+    let shop = Shop::open().await;
+    for user in 0..230 {
+        store_as_unknown(
+            &shop,
+            unknown(&json!({"event": "popin_from_the_future", "user_id": user, "timestamp": "1795400000"}).to_string()),
+        )
+        .await;
+    }
+    let mut last = unknown(r#"{"event":"popin_call_missed","user_id":"1","timestamp":"1795400000"}"#);
+    last.received_at += jiff::SignedDuration::from_secs(60);
+    store_as_unknown(&shop, last).await;
+    assert_eq!(shop.tick("event-intake").await, json!({"known_now": 1, "still_unknown": 230}));
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_whole_day_sent_again_stores_nothing_new() {
     let shop = Shop::open().await;
     let day: Vec<String> = (0..200)

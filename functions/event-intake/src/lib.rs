@@ -22,11 +22,14 @@ use frontdesk::{
     vendors::collect::Unreadable,
 };
 use http::{HeaderValue, Method, StatusCode, header};
+use jiff::SignedDuration;
 use lambda_http::{Body, Error, Request, Response};
 use serde_json::json;
 use std::sync::{Arc, LazyLock};
 
 const FUNCTION: &str = "event-intake";
+/// How long a look into the quarantine may take; Lambda ends us later.
+const REREADING: SignedDuration = SignedDuration::from_secs(20);
 
 /// What an invocation works with.
 pub struct App {
@@ -139,9 +142,10 @@ fn snippet(request: &Request) -> Response<Body> {
 async fn reread(app: &App) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
+    let until = now + REREADING;
     let mut total = Reread::default();
     for (id, _) in sellers.iter() {
-        let reread = requarantine(&app.events, id).await.map_err(|error| unavailable(&error))?;
+        let reread = requarantine(&app.events, id, &*app.clock, until).await.map_err(|error| unavailable(&error))?;
         total.known_now += reread.known_now;
         total.still_unknown += reread.still_unknown;
         let mut metrics = Metrics::default();

@@ -1,5 +1,6 @@
 //! Reads again what nobody could read: after a deploy that knows more names, an event gets its kind, in place and once.
 
+use super::Clock;
 use crate::{
     model::{
         event::Vendor,
@@ -7,9 +8,13 @@ use crate::{
         kind::Kind,
         trust::Trust,
     },
-    store::{self, Events, index::Waiting},
+    store::{
+        self, Events,
+        index::{Entry, Waiting},
+    },
     vendors::{self, Read},
 };
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 
 /// What became of a seller's quarantine.
@@ -19,24 +24,43 @@ pub struct Reread {
     pub still_unknown: usize,
 }
 
-/// The most that one run looks at, a seller.
-const MOST: i32 = 500;
+/// Entries looked at in one page.
+const PAGE: i32 = 100;
 
-pub async fn requarantine(events: &Events, seller: &SellerId) -> Result<Reread, store::Error> {
+/// Page by page through all that waits, or until the time is over: the rest is looked at in the next run.
+pub async fn requarantine(
+    events: &Events,
+    seller: &SellerId,
+    clock: &dyn Clock,
+    until: Timestamp,
+) -> Result<Reread, store::Error> {
     let mut reread = Reread::default();
-    for entry in events.in_quarantine(seller, MOST).await? {
-        let kind = events.waiting(&entry).await?.map(|waiting| read(&waiting));
+    let mut last = None;
+    while clock.now() < until {
+        let page = events.in_quarantine(seller, last.as_ref(), PAGE).await?;
+        if page.is_empty() {
+            break;
+        }
+        read_page(events, &page, &mut reread).await?;
+        last = page.into_iter().last();
+    }
+    Ok(reread)
+}
+
+async fn read_page(events: &Events, page: &[Entry], reread: &mut Reread) -> Result<(), store::Error> {
+    for entry in page {
+        let kind = events.waiting(entry).await?.map(|waiting| read(&waiting));
         match kind {
             Some(Kind::Unknown) => reread.still_unknown += 1,
             Some(kind) => {
-                reread.known_now += usize::from(events.set_kind(&entry, kind).await?);
-                events.drop_entry(&entry).await?;
+                reread.known_now += usize::from(events.set_kind(entry, kind).await?);
+                events.drop_entry(entry).await?;
             }
             // Gone, erased, or known already: the entry is all that is left of it.
-            None => events.drop_entry(&entry).await?,
+            None => events.drop_entry(entry).await?,
         }
     }
-    Ok(reread)
+    Ok(())
 }
 
 /// The kind that today's table gives it. What a browser claimed came by the page's route, all else by a webhook's.

@@ -30,21 +30,27 @@ pub struct Waiting {
 impl Events {
     /// A person's events, page by page.
     pub async fn of_person(&self, seller: &SellerId, person: &str, most: i32) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::person_partition(seller, person), most).await
+        self.entries_of(keys::person_partition(seller, person), None, most).await
     }
 
-    /// What waits for a name that is known, the oldest first.
-    pub async fn in_quarantine(&self, seller: &SellerId, most: i32) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::quarantine_partition(seller), most).await
+    /// What waits for a name that is known, the oldest first; from behind `after` on.
+    pub async fn in_quarantine(
+        &self,
+        seller: &SellerId,
+        after: Option<&Entry>,
+        most: i32,
+    ) -> Result<Vec<Entry>, Error> {
+        self.entries_of(keys::quarantine_partition(seller), after, most).await
     }
 
-    async fn entries_of(&self, partition: String, most: i32) -> Result<Vec<Entry>, Error> {
+    async fn entries_of(&self, partition: String, after: Option<&Entry>, most: i32) -> Result<Vec<Entry>, Error> {
         let reply = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", s(partition))
+            .set_exclusive_start_key(after.map(|entry| keyed(entry.key.clone())))
             .consistent_read(true)
             .limit(most)
             .send()

@@ -106,7 +106,7 @@ fn trap_21_absent_null_and_blank_are_the_same() {
         assert!(is_window(&missed("timestamp", blank.clone())));
         let no_user = missed("user_id", blank.clone());
         assert!(matches!(no_user.identity, Identity::Key(_)));
-        assert_eq!(no_user.subject.as_str().len(), 32);
+        assert_eq!(no_user.subject.as_str().len(), 16);
         assert!(!no_user.subject.as_str().contains("9000000001"));
         let uid = page(Vendor::Popin, "popin_open", &json!({"uid": blank}).to_string());
         assert_eq!(uid.subject.as_str(), page_id().as_str());
