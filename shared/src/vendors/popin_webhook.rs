@@ -41,7 +41,7 @@ pub(super) fn read(body: &Value) -> Found<'_> {
     // A number stands in no key, nor does its hash, which a few million tries would undo: such an event is its own thread.
     let subject = user.or_else(|| key.as_ref().map(|key| key[..16].to_owned()));
     let time = body.get("timestamp").and_then(instant::vendor);
-    Found { family, name, key, time, subject }
+    Found { family, name, subject, key, time }
 }
 
 /// The number as it stands; an event about a guest has the customer's only among its properties.
