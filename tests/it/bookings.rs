@@ -259,6 +259,8 @@ async fn a_key_is_for_one_body_and_a_body_under_another_key_is_another_request()
         )
         .await;
     assert_eq!((spelled.status.as_u16(), id(&spelled)), (202, id(&first)), "white space is no other body");
+    // The same body under another key is another request, once the window in which a person joins their booking is over.
+    shop.advance(601);
     let other = shop.book("k2", None, &lead(1)).await;
     assert_eq!(other.status, 202);
     assert_ne!(id(&other), id(&first));
@@ -476,19 +478,18 @@ async fn a_webhook_for_a_booking_nobody_here_made_is_only_an_event() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn both_date_spellings_bear_witness_and_the_wrong_slot_does_not() {
-    for (mode, state) in [
-        (WebhookMode { date_spelling: sim::DateSpelling::Numeric, ..WebhookMode::default() }, "scheduled"),
-        (WebhookMode { version: 1, ..WebhookMode::default() }, "scheduled"),
-        (WebhookMode { copies: 2, ..WebhookMode::default() }, "scheduled"),
-        (WebhookMode { wrong_slot: true, ..WebhookMode::default() }, "in_doubt"),
+async fn both_date_spellings_and_both_versions_bear_witness() {
+    for mode in [
+        WebhookMode { date_spelling: sim::DateSpelling::Numeric, ..WebhookMode::default() },
+        WebhookMode { version: 1, ..WebhookMode::default() },
+        WebhookMode { copies: 2, ..WebhookMode::default() },
     ] {
         let shop = Shop::open().await;
         shop.world.sim.set_webhooks(mode);
         shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::ErrorAfter));
         let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
         shop.settle().await;
-        assert_eq!(shop.booking(&booking).await.body["state"], state);
+        assert_eq!(shop.booking(&booking).await.body["state"], "scheduled");
     }
 }
 

@@ -34,6 +34,8 @@ async fn tell_of_the_canary(shop: &Shop) {
     assert_eq!(shop.popin_webhook(unknown.to_string()).await.body["stored"], true);
     let lead = json!({"lead": {"name": NAME, "mobile": NUMBER, "email": EMAIL, "campaign": {"note": NAME}}});
     assert_eq!(shop.book("k1", Some(10), &lead).await.status, 201);
+    // Past the window in which a person joins their first booking.
+    shop.advance(601);
     assert_eq!(shop.trigger("msg_1", &lead).await.status, 202);
     shop.settle().await;
 }

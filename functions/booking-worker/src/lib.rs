@@ -19,15 +19,15 @@ use frontdesk::{
     popin::Transport,
     store::{self, Bookings, Slots, keys},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Error;
 use serde::Deserialize;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use std::{collections::BTreeMap, sync::Arc};
 
 const FUNCTION: &str = "booking-worker";
-/// Bookings worked on at once by a sweep.
+/// Lines worked on at once, a line a seller; and the records of one line that need nobody's Popin.
 const AT_ONCE: usize = 8;
 /// The most that one sweep takes from one shard.
 const MOST_DUE: i32 = 100;
@@ -63,24 +63,71 @@ impl App {
 
 /// A batch of a stream has `Records`; anything else is a tick of the schedule.
 pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
-    let patience = Patience { begin_until: deadline.checked_sub(RESERVE).ok(), ends: Some(deadline) };
+    let patience = Patience { begin_until: deadline.checked_sub(RESERVE).ok(), ends: Some(deadline), urgent: false };
     if event.get("Records").is_none() {
         return sweep(app, patience).await;
     }
     let batch: Event = serde_json::from_value(event)?;
-    let patience = &patience;
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let (patience, sellers) = (&patience, &sellers);
+    let records = batch.records.into_iter().map(|record| (line_of(&record), record));
     // Side by side: one seller's silent Popin must not hold up another's booking.
-    let done: Vec<_> = stream::iter(batch.records)
-        .map(|record| async move {
-            let done =
-                if late(app, *patience) { Err(NotNow) } else { Box::pin(take_record(app, &record, *patience)).await };
+    let done: Vec<_> = side_by_side(
+        records,
+        |line| most_at_once(sellers, line.as_ref()),
+        |record| async move {
+            let done = if late(app, *patience) {
+                Err(NotNow)
+            } else {
+                Box::pin(take_record(app, sellers, &record, *patience)).await
+            };
             done.err().and(record.change.sequence_number)
-        })
-        .buffer_unordered(AT_ONCE)
-        .collect()
-        .await;
+        },
+    )
+    .collect()
+    .await;
     let failures: Vec<_> = done.into_iter().flatten().map(|number| json!({"itemIdentifier": number})).collect();
     Ok(json!({"batchItemFailures": failures}))
+}
+
+/// The seller whose Popin a record's booking needs; a witness needs nobody's.
+fn line_of(record: &EventRecord) -> Option<SellerId> {
+    if text(record, "sk")? != keys::BOOKING {
+        return None;
+    }
+    Some(keys::parse_booking(&text(record, "pk")?)?.0)
+}
+
+fn text(record: &EventRecord, name: &str) -> Option<String> {
+    serde_dynamo::from_attribute_value(record.change.keys.get(name)?.clone()).ok()
+}
+
+/// Whoever stands in the same line waits here, and not before a full gate.
+fn most_at_once(sellers: &Sellers, line: Option<&SellerId>) -> usize {
+    let rules = line.and_then(|seller| sellers.get(seller.as_str())).map(|(_, seller)| &seller.booking);
+    rules.map_or(AT_ONCE, |rules| usize::try_from(rules.max_at_once).unwrap_or(AT_ONCE))
+}
+
+/// Runs what stands in different lines at once, and so many of each line.
+fn side_by_side<'a, L, T, F, Fut>(
+    work: impl IntoIterator<Item = (L, T)>,
+    most: impl Fn(&L) -> usize,
+    run: F,
+) -> impl Stream<Item = Fut::Output> + 'a
+where
+    L: Ord,
+    T: 'a,
+    F: Fn(T) -> Fut + Copy + 'a,
+    Fut: Future + 'a,
+{
+    let mut lines: BTreeMap<L, Vec<T>> = BTreeMap::new();
+    for (line, item) in work {
+        lines.entry(line).or_default().push(item);
+    }
+    let lines: Vec<_> = lines.into_iter().map(|(line, items)| (most(&line), items)).collect();
+    stream::iter(lines)
+        .map(move |(most, items)| Box::pin(stream::iter(items).map(run).buffer_unordered(most)))
+        .flatten_unordered(AT_ONCE)
 }
 
 fn late(app: &App, patience: Patience) -> bool {
@@ -90,20 +137,16 @@ fn late(app: &App, patience: Patience) -> bool {
 /// The record must come again.
 struct NotNow;
 
-async fn take_record(app: &App, record: &EventRecord, patience: Patience) -> Result<(), NotNow> {
-    let sellers = app.sellers.current(app.clock.now()).await;
-    let text = |name: &str| -> Option<String> {
-        serde_dynamo::from_attribute_value(record.change.keys.get(name)?.clone()).ok()
-    };
-    let (Some(pk), Some(sk)) = (text("pk"), text("sk")) else { return Ok(()) };
+async fn take_record(app: &App, sellers: &Sellers, record: &EventRecord, patience: Patience) -> Result<(), NotNow> {
+    let (Some(pk), Some(sk)) = (text(record, "pk"), text(record, "sk")) else { return Ok(()) };
     let done = if sk == keys::BOOKING {
         match keys::parse_booking(&pk) {
-            Some((seller, id)) => advance(app, &sellers, &seller, &id, patience).await,
+            Some((seller, id)) => advance(app, sellers, &seller, &id, patience).await,
             None => Ok(()),
         }
     } else {
         match keys::parse_event_seller(&pk) {
-            Some(seller) => take_witness(app, &sellers, &seller, record).await,
+            Some(seller) => take_witness(app, sellers, &seller, record).await,
             None => Ok(()),
         }
     };
@@ -139,6 +182,10 @@ async fn take_witness(app: &App, sellers: &Sellers, id: &SellerId, record: &Even
             metrics.count("BookingsWitnessed", 1);
             tracing::info!(seller = %id, booking.id = %booking, "booking.seen_by_both");
         }
+        Witnessed::Contradicted(booking) => {
+            metrics.count("BookingsNeedingHuman", 1);
+            tracing::warn!(seller = %id, booking.id = %booking, "booking.contradicted_by_webhook");
+        }
         Witnessed::Nobody => {}
     }
     metrics.emit(FUNCTION, id.as_str(), now);
@@ -150,14 +197,17 @@ async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
     let sellers = app.sellers.current(app.clock.now()).await;
     let due = app.bookings.due(app.clock.now(), MOST_DUE).await?;
     let sellers = &sellers;
-    let mut runs = stream::iter(due)
-        .map(|(seller, id)| async move {
+    let due = due.into_iter().map(|(seller, id)| (Some(seller.clone()), (seller, id)));
+    let mut runs = Box::pin(side_by_side(
+        due,
+        |line| most_at_once(sellers, line.as_ref()),
+        |(seller, id)| async move {
             if late(app, patience) {
                 return Ok(());
             }
             advance(app, sellers, &seller, &id, patience).await
-        })
-        .buffer_unordered(AT_ONCE);
+        },
+    ));
     let (mut looked_at, mut failed) = (0, 0);
     while let Some(done) = runs.next().await {
         looked_at += 1;

@@ -57,6 +57,7 @@ pub(crate) async fn book(
     let patience = wait.map(|seconds| Patience {
         begin_until: now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).ok(),
         ends: answer::deadline(request),
+        urgent: true,
     });
     let requested =
         Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await.map_err(|error| match error {
@@ -94,6 +95,7 @@ fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem
     // Whoever repeats a request without waiting is answered as the first time, until there is an end to tell of.
     let again = !requested.new && !waited && !booking.state.at_rest();
     let view = if again { BookingView::accepted(booking) } else { BookingView::of(booking) };
+    let view = view.joined(requested.joined);
     let location = format!("/v1/bookings/{}/{}", booking.seller, booking.id);
     let status = match &booking.state {
         State::Refused { reason: RefusedReason::SlotTaken(_), .. } if waited => {

@@ -3,10 +3,10 @@
 use crate::{
     edge::telemetry::Metrics,
     model::{
-        booking::Booking,
+        booking::{Booking, Said},
         diary::Slot,
         instant,
-        state::{RefusedReason, State},
+        state::{HumanReason, RefusedReason, State},
     },
     popin::dates,
 };
@@ -21,6 +21,9 @@ use serde::Serialize;
 pub struct BookingView {
     id: String,
     state: &'static str,
+    /// The person had asked with another key a moment before, and this is that booking.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    joined: bool,
     join_url: Option<String>,
     slot: Option<SlotView>,
     start_at: Option<String>,
@@ -33,6 +36,9 @@ pub struct BookingView {
     reason: Option<String>,
     #[serde(skip_serializing_if = "Option::is_none")]
     alternatives: Option<Vec<SlotView>>,
+    /// What each side said, where they disagree.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    said: Vec<SaidView>,
     history: Vec<Moment>,
 }
 
@@ -41,6 +47,15 @@ pub struct SlotView {
     start: String,
     local: Option<String>,
     vendor_time: String,
+}
+
+/// `time` is in that side's own spelling. The number itself is not repeated.
+#[derive(Debug, Serialize)]
+struct SaidView {
+    at: String,
+    by: &'static str,
+    time: Option<String>,
+    same_phone: bool,
 }
 
 #[derive(Debug, Serialize)]
@@ -92,6 +107,7 @@ impl BookingView {
         Self {
             id: booking.id.to_string(),
             state: booking.state.as_str(),
+            joined: false,
             // The link is what the caller is here for.
             join_url: booking
                 .state
@@ -105,6 +121,7 @@ impl BookingView {
             witnessed_at: booking.witnessed_at.map(instant::millis),
             reason,
             alternatives,
+            said: said(booking),
             history: booking
                 .history
                 .iter()
@@ -122,9 +139,40 @@ impl BookingView {
         Self::of(&first)
     }
 
+    #[must_use]
+    pub fn joined(mut self, joined: bool) -> Self {
+        self.joined = joined;
+        self
+    }
+
     pub fn alternatives(&self) -> Vec<SlotView> {
         self.alternatives.clone().unwrap_or_default()
     }
+}
+
+fn said(booking: &Booking) -> Vec<SaidView> {
+    let disagree = match &booking.state {
+        State::NeedsHuman { reason, .. } => match reason {
+            HumanReason::ReplyDisagrees | HumanReason::WebhookDisagrees => true,
+            HumanReason::OutcomeUnknown | HumanReason::PopinUnavailable | HumanReason::MaxAttempts => false,
+        },
+        State::Requested
+        | State::Captured { .. }
+        | State::SlotHeld { .. }
+        | State::Scheduling { .. }
+        | State::InDoubt { .. }
+        | State::Scheduled { .. }
+        | State::NoSlot { .. }
+        | State::Refused { .. } => false,
+    };
+    let words = if disagree { booking.said.as_slice() } else { &[] };
+    let view = |said: &Said| SaidView {
+        at: instant::millis(said.at),
+        by: said.by.as_str(),
+        time: said.told.time.clone(),
+        same_phone: said.told.same_phone,
+    };
+    words.iter().map(view).collect()
 }
 
 /// One line and the metrics for where a booking stands after a run.

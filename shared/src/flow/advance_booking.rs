@@ -1,8 +1,12 @@
 //! Takes a booking as far as it can go: one lease, one step after the other, each written before the next.
 
+mod queue;
 mod writing;
 
-use self::writing::Wrote;
+use self::{
+    queue::{Later, Turn},
+    writing::Wrote,
+};
 use super::Desk;
 use crate::{
     model::{
@@ -11,7 +15,7 @@ use crate::{
         diary::{Diary, Slot},
         ids::BookingId,
         phone::Phone,
-        state::{Held, Outcome, State},
+        state::{Held, Outcome, State, Told},
     },
     popin::{Client, Failure, dates, wire::Scheduled},
     store::{self, bookings::Taken, slots::Read},
@@ -26,6 +30,8 @@ pub struct Patience {
     pub begin_until: Option<Timestamp>,
     /// When the process is stopped: no schedule call is begun that could not be heard out by then.
     pub ends: Option<Timestamp>,
+    /// Somebody waits for the answer: the run does not stand behind others at a seller's Popin.
+    pub urgent: bool,
 }
 
 #[derive(Debug)]
@@ -51,14 +57,21 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
     }
 }
 
-/// The loop: ask the state, act, write down what happened.
 pub(super) async fn work(
     desk: &Desk<'_>,
-    mut booking: Booking,
+    booking: Booking,
     owner: &str,
     patience: Patience,
 ) -> Result<Booking, store::Error> {
-    let run = Worker { desk, owner, patience };
+    let mut run = Worker { desk, owner, patience, turn: Turn::default() };
+    let worked = Box::pin(walk(&mut run, booking)).await;
+    run.leave().await;
+    worked
+}
+
+/// The loop: ask the state, act, write down what happened.
+async fn walk(run: &mut Worker<'_>, mut booking: Booking) -> Result<Booking, store::Error> {
+    let desk = run.desk;
     loop {
         let now = desk.clock.now();
         let done = match booking.next_step(&desk.seller.booking, now) {
@@ -66,6 +79,10 @@ pub(super) async fn work(
             Step::Wait(until) => return run.pause(booking, until).await,
             Step::Capture | Step::Pick if run.is_late(now) => return run.pause(booking, now).await,
             Step::Ask if run.is_late(now) || !run.can_hear_out(now) => return run.pause(booking, now).await,
+            Step::Capture | Step::Ask if !run.is_in() => match Box::pin(run.enter(&booking, now)).await? {
+                Some(later) => return run.hold_back(booking, later, now).await,
+                None => Done::On(booking),
+            },
             // Each step is its own allocation: a flow's future would else be the sum of all of them on the stack.
             Step::Capture => Box::pin(run.capture(booking)).await?,
             Step::Pick => Box::pin(run.pick(booking)).await?,
@@ -102,9 +119,10 @@ struct Worker<'a> {
     desk: &'a Desk<'a>,
     owner: &'a str,
     patience: Patience,
+    turn: Turn,
 }
 
-impl Worker<'_> {
+impl<'a> Worker<'a> {
     fn is_late(&self, now: Timestamp) -> bool {
         self.patience.begin_until.is_some_and(|until| now >= until)
     }
@@ -113,15 +131,27 @@ impl Worker<'_> {
         self.patience.ends.is_none_or(|ends| now + self.desk.seller.popin.timeout + WRITING <= ends)
     }
 
-    fn popin(&self) -> Client<'_> {
+    fn popin(&self) -> Client<'a> {
         Client::new(&self.desk.seller.popin, self.desk.transport)
     }
 
-    async fn capture(&self, booking: Booking) -> Result<Done, store::Error> {
+    /// The booking waits for its turn.
+    async fn hold_back(&self, mut booking: Booking, later: Later, now: Timestamp) -> Result<Booking, store::Error> {
+        if later.ill {
+            booking.failing_since.get_or_insert(now);
+        }
+        let due = self.due(&booking, later.until, now);
+        self.pause(booking, due).await
+    }
+
+    async fn capture(&mut self, booking: Booking) -> Result<Done, store::Error> {
         // Capture may be repeated, so a waiting caller need not wait for it to the end.
         let now = self.desk.clock.now();
         let left = self.patience.begin_until.map_or(SignedDuration::MAX, |until| until.duration_since(now));
-        match self.popin().within(left.min(lease_left(&booking, now))).capture(&booking.lead, &booking.call).await {
+        let captured =
+            self.popin().within(left.min(lease_left(&booking, now))).capture(&booking.lead, &booking.call).await;
+        self.heard(&captured);
+        match captured {
             Ok(customer) => self.commit(booking, Outcome::CapturedAs(customer)).await,
             Err(Failure::Refused(message)) => self.commit(booking, Outcome::LeadRefused(message)).await,
             Err(failure @ (Failure::NotSent | Failure::NotDone(_) | Failure::Credentials | Failure::Unanswered)) => {
@@ -160,7 +190,7 @@ impl Worker<'_> {
     }
 
     /// Intent first: `scheduling` is written before the call leaves.
-    async fn ask(&self, booking: Booking) -> Result<Done, store::Error> {
+    async fn ask(&mut self, booking: Booking) -> Result<Done, store::Error> {
         let booking = match self.commit(booking, Outcome::Asking).await? {
             Done::On(booking) => booking,
             paused @ Done::Paused(_) => return Ok(paused),
@@ -174,13 +204,17 @@ impl Worker<'_> {
         let asked = if left < LEAST_LEASE {
             Err(Failure::NotSent)
         } else {
-            self.popin().within(left).schedule(&customer.id, &held.slot, &booking.lead, &booking.call).await
+            let asked =
+                self.popin().within(left).schedule(&customer.id, &held.slot, &booking.lead, &booking.call).await;
+            self.heard(&asked);
+            asked
         };
         match asked {
-            Ok(reply) if agrees(&reply, &held.slot, &booking.lead.mobile) => {
-                self.commit(booking, Outcome::Confirmed).await
+            Ok(reply) => {
+                let outcome = disagreement(&reply, &held.slot, &booking.lead.mobile)
+                    .map_or(Outcome::Confirmed, Outcome::Disagreed);
+                self.commit(booking, outcome).await
             }
-            Ok(_) => self.commit(booking, Outcome::Disagreed).await,
             Err(Failure::Refused(_)) => self.refused(booking).await,
             Err(Failure::Unanswered) => {
                 let until = self.desk.clock.now() + self.desk.seller.booking.in_doubt;
@@ -251,8 +285,8 @@ fn not_refused<'s>(free: Vec<&'s Slot>, booking: &Booking) -> Vec<&'s Slot> {
     free.into_iter().filter(|slot| !booking.refused_slots.contains(&slot.start)).collect()
 }
 
-/// Whether Popin's echo is what we asked for. What it leaves out or what cannot be read says nothing against it.
-fn agrees(reply: &Scheduled, slot: &Slot, mobile: &Phone) -> bool {
+/// What Popin's echo says, where it is not what we asked for. What it leaves out or what cannot be read says nothing.
+fn disagreement(reply: &Scheduled, slot: &Slot, mobile: &Phone) -> Option<Told> {
     let digits = |text: &str| text.chars().filter(char::is_ascii_digit).collect::<String>();
     let phone = reply.phone.as_deref().map(digits).filter(|echo| echo.len() >= 6);
     let same_phone = phone.is_none_or(|echo| digits(mobile.e164().expose()).ends_with(echo.trim_start_matches('0')));
@@ -260,5 +294,5 @@ fn agrees(reply: &Scheduled, slot: &Slot, mobile: &Phone) -> bool {
         (Some(echo), Some(asked)) => dates::reply_agrees(echo, asked).unwrap_or(true),
         (Some(_) | None, _) => true,
     };
-    same_phone && same_time
+    (!same_phone || !same_time).then(|| Told { time: reply.time.clone(), same_phone })
 }

@@ -16,7 +16,7 @@ use crate::{
     },
     store::{
         self,
-        bookings::{Created, Idempotency, Known},
+        requests::{Created, Idempotency, Known, Window},
     },
 };
 use jiff::Timestamp;
@@ -54,6 +54,8 @@ pub struct Requested {
     pub booking: Booking,
     /// False when the key had made this booking before.
     pub new: bool,
+    /// The same person had asked with another key, a moment before: this is that booking.
+    pub joined: bool,
 }
 
 /// Durable when it returns. For a caller that waits, the booking is worked on until it rests or the wait is over.
@@ -78,14 +80,41 @@ pub async fn request_booking(
     // A caller that waits holds the lease from the start, so that the stream's worker does not get in between.
     let lease = wait.map(|_| Lease { owner: owner.clone(), until: now + desk.seller.booking.lease });
     let booking = booking(desk, trigger.connector, (lead, call), lease, now);
-    match desk.bookings.create(&booking, &idempotency, &owner).await? {
-        Created::New => match wait {
-            Some(patience) => {
-                Ok(Requested { booking: Box::pin(work(desk, booking, &owner, patience)).await?, new: true })
+    let mut window = Window { length: desk.seller.booking.join_window, instead_of: None };
+    loop {
+        match desk.bookings.create(&booking, &idempotency, &window, &owner).await? {
+            Created::New => {
+                let booking = match wait {
+                    Some(patience) => Box::pin(work(desk, booking, &owner, patience)).await?,
+                    None => booking,
+                };
+                return Ok(Requested { booking, new: true, joined: false });
             }
-            None => Ok(Requested { booking, new: true }),
-        },
-        Created::Existing(known) => existing(desk, known, wait).await,
+            Created::Existing(known) => return existing(desk, known, wait).await,
+            Created::Recent(first) => match desk.bookings.get(desk.id, &first).await? {
+                Some(booking) if may_be_joined(&booking.state) => {
+                    let known = desk.bookings.join(desk.id, &idempotency, &first, now).await?;
+                    let joins = Known { booking: first, same_request: true, joined: true };
+                    return existing(desk, known.unwrap_or(joins), wait).await;
+                }
+                // It ended with nothing, or is gone: this one takes its place.
+                Some(_) | None => window.instead_of = Some(first),
+            },
+        }
+    }
+}
+
+/// A booking that ended with no call is none to join: who asks again is to be served.
+fn may_be_joined(state: &State) -> bool {
+    match state {
+        State::Requested
+        | State::Captured { .. }
+        | State::SlotHeld { .. }
+        | State::Scheduling { .. }
+        | State::InDoubt { .. }
+        | State::Scheduled { .. }
+        | State::NeedsHuman { .. } => true,
+        State::NoSlot { .. } | State::Refused { .. } => false,
     }
 }
 
@@ -118,6 +147,7 @@ fn booking(
         failing_since: None,
         refused_slots: Vec::new(),
         witnessed_at: None,
+        said: Vec::new(),
         history: vec![(now, State::Requested.as_str().to_owned())],
     }
 }
@@ -126,16 +156,18 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
     if !known.same_request {
         return Err(RequestError::KeyReused);
     }
-    let id = &known.booking;
+    let (id, joined) = (&known.booking, known.joined);
     if let Some(patience) = wait {
         match Box::pin(advance_booking(desk, id, patience)).await? {
             Advanced::Worked(booking) | Advanced::NotDue(booking) => {
-                return Ok(Requested { booking: *booking, new: false });
+                return Ok(Requested { booking: *booking, new: false, joined });
             }
+            // Whoever joins is told of the booking as it stands: its first caller is served by the one who is at it.
+            Advanced::Held if joined => {}
             Advanced::Held => return Err(RequestError::StillRunning),
             Advanced::Missing => return Err(RequestError::Erased),
         }
     }
     let booking = desk.bookings.get(desk.id, id).await?.ok_or(RequestError::Erased)?;
-    Ok(Requested { booking, new: false })
+    Ok(Requested { booking, new: false, joined })
 }

@@ -1,19 +1,21 @@
-//! Lets Popin's own webhook bear witness: it settles a booking in doubt and marks one as seen by both sides.
+//! Lets Popin's own webhook bear witness: it settles a booking in doubt, marks one as seen by both sides, and gives one that
+//! it contradicts to a person.
 
 use crate::{
     model::{
         booking::Booking,
-        ids::{BookingId, SellerId},
+        ids::{BookingId, CustomerId, SellerId},
         phone::{Country, Phone},
         seller::Seller,
-        state::{Outcome, State},
+        state::{Outcome, State, Told},
         trust::{Action, Trust},
     },
     popin::dates,
-    store::{self, Bookings, bookings::Saved},
+    store::{self, Bookings, bookings::Saved, slots::Read},
     vendors::{self, Appointment},
 };
-use jiff::{Timestamp, civil::DateTime};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use jiff::{SignedDuration, Timestamp, civil::DateTime};
 
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Witnessed {
@@ -21,9 +23,14 @@ pub enum Witnessed {
     Settled(BookingId),
     /// It was scheduled, and now both sides have said so.
     Seen(BookingId),
+    /// The webhook tells of the same person's call, and it is another than was asked for: a person looks at it.
+    Contradicted(BookingId),
     /// Nobody here made such a booking, or it was witnessed before: only an event.
     Nobody,
 }
+
+/// Popin's clock and ours may be this far apart.
+const SKEW: SignedDuration = SignedDuration::from_secs(60);
 
 /// `data` is the stored event's payload, `writer` unique to this run.
 pub async fn witness(
@@ -38,23 +45,88 @@ pub async fn witness(
     if !Action::Witness.allowed_to(trust) {
         return Ok(Witnessed::Nobody);
     }
-    let Some(seen) = vendors::appointment(data).and_then(|appointment| Sighting::read(&appointment, seller)) else {
+    let Some(seen) = vendors::appointment(data).and_then(|appointment| Sighting::read(appointment, seller, now)) else {
         return Ok(Witnessed::Nobody);
     };
-    let mut found = Vec::new();
+    let mut persons = Vec::new();
     for person in seller.persons(seen.phone.e164().expose()) {
         for (_, booking) in bookings.by_person(id, &person).await? {
-            found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
+            persons.extend(bookings.get(id, &booking).await?.filter(|booking| booking.lead.mobile == seen.phone));
         }
     }
     // One webhook tells of one call: the booking that still wonders comes first.
-    found.sort_by_key(|booking| matches!(booking.state, State::Scheduled { .. }));
-    for booking in found {
-        if let Some(witnessed) = settle(bookings, booking, &seen, writer, now).await? {
+    persons.sort_by_key(|booking| matches!(booking.state, State::Scheduled { .. }));
+    for booking in persons.iter().filter(|booking| seen.tells_of(booking)) {
+        if let Some(witnessed) = settle(bookings, booking.clone(), &seen, writer, now).await? {
             return Ok(witnessed);
         }
     }
-    Ok(Witnessed::Nobody)
+    // It fits nothing that we asked for. Where it was witnessed before, it is a copy; else it may be about a call of ours.
+    if persons.iter().any(|booking| seen.has_told_of(booking)) {
+        return Ok(Witnessed::Nobody);
+    }
+    let another_time = persons.into_iter().find(|booking| seen.may_contradict(booking, seller));
+    let contradicted = match another_time {
+        Some(booking) => Some(booking),
+        None => another_phone(bookings, (id, seller), &seen, now).await?,
+    };
+    match contradicted {
+        Some(booking) => contradict(bookings, booking, &seen, writer, now).await,
+        None => Ok(Witnessed::Nobody),
+    }
+}
+
+/// A booking of the same customer and the same slot, made with another number.
+async fn another_phone(
+    bookings: &Bookings,
+    seller: (&SellerId, &Seller),
+    seen: &Sighting,
+    now: Timestamp,
+) -> Result<Option<Booking>, store::Error> {
+    let (id, rules) = seller;
+    if seen.user_id.is_none() {
+        return Ok(None);
+    }
+    let diary = bookings.slots.read(id, now, Read::Eventual).await?;
+    let zone = diary.snapshot.as_ref().and_then(|snapshot| dates::zone(&snapshot.timezone));
+    let Some(start) = zone.and_then(|zone| dates::instant(seen.wall, &zone)) else { return Ok(None) };
+    for claim in diary.claims.iter().filter(|claim| claim.start == start) {
+        let booking = bookings.get(id, &claim.booking).await?;
+        let same_customer = |booking: &Booking| {
+            booking.state.customer().is_some_and(|customer| seen.is_about(&customer.id))
+                && booking.lead.mobile != seen.phone
+        };
+        if let Some(booking) = booking.filter(|booking| same_customer(booking) && seen.may_contradict(booking, rules)) {
+            return Ok(Some(booking));
+        }
+    }
+    Ok(None)
+}
+
+async fn contradict(
+    bookings: &Bookings,
+    mut booking: Booking,
+    seen: &Sighting,
+    writer: &str,
+    now: Timestamp,
+) -> Result<Witnessed, store::Error> {
+    loop {
+        let told = Told { time: Some(seen.spelled.clone()), same_phone: booking.lead.mobile == seen.phone };
+        let next = booking.after(Outcome::Contradicted(told), now);
+        let Some(mut next) = next.ok().filter(|_| booking.witnessed_at.is_none()) else {
+            return Ok(Witnessed::Nobody);
+        };
+        next.version += 1;
+        next.lease = None;
+        next.due_at = None;
+        match bookings.save(&booking, &next, writer, now).await? {
+            Saved::Done => return Ok(Witnessed::Contradicted(next.id)),
+            Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
+                Some(fresh) => booking = fresh,
+                None => return Ok(Witnessed::Nobody),
+            },
+        }
+    }
 }
 
 async fn settle(
@@ -75,7 +147,7 @@ async fn settle(
             Saved::Done => return Ok(Some(Witnessed::Settled(next.id))),
             // A worker wrote meanwhile, its own reply perhaps: look again.
             Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
-                Some(fresh) if seen.matches(&fresh) => booking = fresh,
+                Some(fresh) if seen.tells_of(&fresh) => booking = fresh,
                 Some(_) | None => return Ok(None),
             },
         }
@@ -85,22 +157,55 @@ async fn settle(
 /// Who was seen, and when their call is.
 struct Sighting {
     phone: Phone,
+    user_id: Option<String>,
     /// In the seller's zone: no zone travels with it.
     wall: DateTime,
+    /// As Popin spelled it.
+    spelled: String,
+    booked_at: Timestamp,
 }
 
 impl Sighting {
-    fn read(appointment: &Appointment, seller: &Seller) -> Option<Self> {
+    fn read(appointment: Appointment, seller: &Seller, now: Timestamp) -> Option<Self> {
         let country = appointment.country_code.as_deref().and_then(Country::parse).unwrap_or(seller.default_country);
         Some(Self {
             phone: Phone::parse(appointment.phone.expose(), country).ok()?,
             wall: dates::appointment(&appointment.date, &appointment.time)?,
+            spelled: format!("{} {}", appointment.date, appointment.time),
+            user_id: appointment.user_id,
+            booked_at: appointment.booked_at.unwrap_or(now),
         })
     }
 
-    /// The same number and the same wall clock, and not witnessed before.
-    fn matches(&self, booking: &Booking) -> bool {
+    /// The same number and the same wall clock.
+    fn fits(&self, booking: &Booking) -> bool {
         let slot = booking.state.held().and_then(|held| dates::slot(&held.slot.vendor_time));
-        booking.witnessed_at.is_none() && booking.lead.mobile == self.phone && slot == Some(self.wall)
+        booking.lead.mobile == self.phone && slot == Some(self.wall)
+    }
+
+    fn tells_of(&self, booking: &Booking) -> bool {
+        self.fits(booking) && booking.witnessed_at.is_none()
+    }
+
+    fn has_told_of(&self, booking: &Booking) -> bool {
+        self.fits(booking) && booking.witnessed_at.is_some()
+    }
+
+    /// Popin made it after we had asked, and within the time in which our own call is to be heard of. What a shopper
+    /// books on their own on another day is no contradiction.
+    fn may_contradict(&self, booking: &Booking, seller: &Seller) -> bool {
+        let asked_at = booking.asked_at();
+        let in_time =
+            asked_at.is_some_and(|at| self.booked_at >= at - SKEW && self.booked_at <= at + seller.booking.in_doubt);
+        let customer =
+            booking.state.customer().is_none_or(|customer| self.user_id.is_none() || self.is_about(&customer.id));
+        in_time && customer && booking.witnessed_at.is_none() && booking.state.held().is_some()
+    }
+
+    /// The webhook's `user_id` is what the capture's `customer_id` encodes (vendors.md, trap 4): a hint, and never the
+    /// only thing that ties the two.
+    fn is_about(&self, customer: &CustomerId) -> bool {
+        let decoded = STANDARD.decode(customer.as_str()).ok().and_then(|bytes| String::from_utf8(bytes).ok());
+        self.user_id.as_deref().is_some_and(|user| user == customer.as_str() || decoded.as_deref() == Some(user))
     }
 }

@@ -4,9 +4,12 @@ use super::{
     ids::{BookingId, SellerId},
     lead::{CallRequest, Lead},
     seller::BookingRules,
-    state::{HumanReason, IllegalStep, Outcome, State},
+    state::{ConfirmedBy, HumanReason, IllegalStep, Outcome, State, Told},
 };
 use jiff::{SignedDuration, Timestamp};
+
+/// As it is in the history.
+const SCHEDULING: &str = "scheduling";
 
 /// How long a booking at rest is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
@@ -49,8 +52,21 @@ pub struct Booking {
     pub refused_slots: Vec<Timestamp>,
     /// When Popin's webhook told of the call.
     pub witnessed_at: Option<Timestamp>,
+    /// What each side said of the call, in the order in which it was heard.
+    pub said: Vec<Said>,
     pub history: Vec<(Timestamp, String)>,
 }
+
+/// One side's word about the call.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Said {
+    pub at: Timestamp,
+    pub by: ConfirmedBy,
+    pub told: Told,
+}
+
+/// No more words are kept: webhooks may come any number of times.
+const MOST_SAID: usize = 8;
 
 /// What a worker does next.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -111,7 +127,8 @@ impl Booking {
             | Outcome::SlotGone(_)
             | Outcome::SlotPassed
             | Outcome::Confirmed
-            | Outcome::Disagreed
+            | Outcome::Disagreed(_)
+            | Outcome::Contradicted(_)
             | Outcome::Unanswered { .. }
             | Outcome::WindowOver(_)
             | Outcome::GaveUp(_) => {}
@@ -121,9 +138,43 @@ impl Booking {
             next.failures = 0;
             next.failing_since = None;
         }
+        next.hear(&outcome, now);
         next.state = self.state.clone().after(outcome)?;
         next.note(now);
         Ok(next)
+    }
+
+    /// When the last schedule call was about to leave.
+    pub fn asked_at(&self) -> Option<Timestamp> {
+        self.history.iter().rev().find(|(_, state)| state == SCHEDULING).map(|(at, _)| *at)
+    }
+
+    /// Both facts are kept when the two sides disagree.
+    fn hear(&mut self, outcome: &Outcome, now: Timestamp) {
+        let as_asked = || Told { time: self.state.held().map(|held| held.slot.vendor_time.clone()), same_phone: true };
+        let (by, told) = match outcome {
+            Outcome::Confirmed => (ConfirmedBy::Reply, as_asked()),
+            Outcome::Disagreed(told) => (ConfirmedBy::Reply, told.clone()),
+            Outcome::Witnessed => (ConfirmedBy::Webhook, as_asked()),
+            Outcome::Contradicted(told) => (ConfirmedBy::Webhook, told.clone()),
+            Outcome::CapturedAs(_)
+            | Outcome::LeadRefused(_)
+            | Outcome::SlotPicked(_)
+            | Outcome::NothingFree
+            | Outcome::SlotGone(_)
+            | Outcome::Asking
+            | Outcome::SlotRefused
+            | Outcome::SlotPassed
+            | Outcome::NotDone
+            | Outcome::Unanswered { .. }
+            | Outcome::WindowOver(_)
+            | Outcome::GaveUp(_)
+            | Outcome::Resolved(_) => return,
+        };
+        let known = self.said.iter().any(|said| said.by == by && said.told == told);
+        if !known && self.said.len() < MOST_SAID {
+            self.said.push(Said { at: now, by, told });
+        }
     }
 
     /// One more failure in which nothing was done.

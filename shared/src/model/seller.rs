@@ -75,6 +75,13 @@ impl<'de> Deserialize<'de> for Credential {
     }
 }
 
+/// Whole seconds; 0 turns it off.
+fn seconds_or_none<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
+    let seconds =
+        u32::deserialize(deserializer).map_err(|_| D::Error::custom("rule: is not a whole number of seconds"))?;
+    Ok(SignedDuration::from_secs(i64::from(seconds)))
+}
+
 /// Whole seconds from 1 up.
 fn seconds<'de, D: Deserializer<'de>>(deserializer: D) -> Result<SignedDuration, D::Error> {
     match u32::deserialize(deserializer) {
@@ -230,6 +237,10 @@ pub struct BookingRules {
     pub lease: SignedDuration,
     pub give_up: SignedDuration,
     pub max_attempts: u32,
+    /// Whoever asks again within it joins their first booking.
+    pub join_window: SignedDuration,
+    /// How many of the seller's bookings are at Popin at once.
+    pub max_at_once: u32,
     pub on_silence: OnSilence,
     pub if_taken: IfTaken,
     pub group: Option<String>,

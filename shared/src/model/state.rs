@@ -41,6 +41,10 @@ impl ConfirmedBy {
             Self::Human => "human",
         }
     }
+
+    pub fn parse(raw: &str) -> Option<Self> {
+        [Self::Reply, Self::Webhook, Self::Human].into_iter().find(|by| by.as_str() == raw)
+    }
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,6 +66,8 @@ pub enum HumanReason {
     MaxAttempts,
     /// Popin confirmed something else than was asked: another phone or another time.
     ReplyDisagrees,
+    /// Popin's webhook tells of another phone or another time than was asked for and, maybe, confirmed.
+    WebhookDisagrees,
 }
 
 impl HumanReason {
@@ -71,8 +77,17 @@ impl HumanReason {
             Self::PopinUnavailable => "popin_unavailable",
             Self::MaxAttempts => "max_attempts",
             Self::ReplyDisagrees => "reply_disagrees",
+            Self::WebhookDisagrees => "webhook_disagrees",
         }
     }
+}
+
+/// What one side said of the call, where it may differ from what was asked for.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Told {
+    /// The appointment in that side's own spelling; `None` where it named none.
+    pub time: Option<String>,
+    pub same_phone: bool,
 }
 
 /// Stored after every step, so that any crash resumes from the last line written.
@@ -131,7 +146,7 @@ pub enum Outcome {
     Asking,
     Confirmed,
     /// Popin confirmed another phone or time than was asked for.
-    Disagreed,
+    Disagreed(Told),
     /// Popin's definite no to the slot.
     SlotRefused,
     /// The held slot has begun while nothing could be done.
@@ -144,6 +159,8 @@ pub enum Outcome {
     },
     /// Popin's webhook tells of this very call.
     Witnessed,
+    /// Popin's webhook tells of this person's call, and it is not the one that was asked for.
+    Contradicted(Told),
     /// The window of doubt ended in silence.
     WindowOver(OnSilence),
     GaveUp(HumanReason),
@@ -220,8 +237,8 @@ impl State {
     #[expect(clippy::too_many_lines, reason = "one match is the point: no pair may hide in a helper")]
     pub fn after(self, outcome: Outcome) -> Result<Self, IllegalStep> {
         use Outcome::{
-            Asking, CapturedAs, Confirmed, Disagreed, GaveUp, LeadRefused, NotDone, NothingFree, Resolved, SlotGone,
-            SlotPassed, SlotPicked, SlotRefused, Unanswered, WindowOver, Witnessed,
+            Asking, CapturedAs, Confirmed, Contradicted, Disagreed, GaveUp, LeadRefused, NotDone, NothingFree,
+            Resolved, SlotGone, SlotPassed, SlotPicked, SlotRefused, Unanswered, WindowOver, Witnessed,
         };
         let scheduled =
             |customer, held, confirmed_by| Self::Scheduled { customer: Some(customer), held: Some(held), confirmed_by };
@@ -265,8 +282,15 @@ impl State {
                 Self::SlotHeld { customer, held }
                 | Self::Scheduling { customer, held }
                 | Self::InDoubt { customer, held, .. },
-                Disagreed,
+                Disagreed(_),
             ) => Ok(ask_human(customer, Some(held), HumanReason::ReplyDisagrees)),
+            // Two calls are under way for one lead, or one at another time: only a person can tell.
+            (
+                Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }
+                | Self::Scheduling { customer, held }
+                | Self::InDoubt { customer, held, .. },
+                Contradicted(_),
+            ) => Ok(ask_human(customer, Some(held), HumanReason::WebhookDisagrees)),
             (Self::SlotHeld { customer, held }, NotDone) => {
                 Ok(Self::SlotHeld { customer, held: Held { unsettled: false, ..held } })
             }
@@ -295,13 +319,43 @@ impl State {
 
             // Seen by both sides.
             (done @ Self::Scheduled { .. }, Confirmed | Witnessed) => Ok(done),
+            // One side confirmed, and then the other said something else. What a person decided stands.
+            (Self::Scheduled { customer, held, confirmed_by: ConfirmedBy::Webhook }, Disagreed(_)) => {
+                Ok(Self::NeedsHuman { customer, held, reason: HumanReason::ReplyDisagrees })
+            }
+            (Self::Scheduled { customer, held, confirmed_by: ConfirmedBy::Reply }, Contradicted(_)) => {
+                Ok(Self::NeedsHuman { customer, held, reason: HumanReason::WebhookDisagrees })
+            }
 
-            // The window was over, and then somebody had seen the call after all.
+            // The two sides disagree already: one more word is noted, and settles nothing.
+            (
+                asks @ Self::NeedsHuman { held: Some(_), reason: HumanReason::ReplyDisagrees, .. },
+                Witnessed | Confirmed,
+            ) => Ok(asks),
+            (asks @ Self::NeedsHuman { held: Some(_), reason: HumanReason::WebhookDisagrees, .. }, Confirmed) => {
+                Ok(asks)
+            }
+            // The window was over, and then somebody had seen the call after all. A webhook that fits comes after one
+            // that does not where that one told of another call of the same person.
             (Self::NeedsHuman { customer, held: held @ Some(_), .. }, Witnessed) => {
                 Ok(Self::Scheduled { customer, held, confirmed_by: ConfirmedBy::Webhook })
             }
             (Self::NeedsHuman { customer, held: held @ Some(_), .. }, Confirmed) => {
                 Ok(Self::Scheduled { customer, held, confirmed_by: ConfirmedBy::Reply })
+            }
+            (
+                asks @ Self::NeedsHuman {
+                    held: Some(_),
+                    reason: HumanReason::ReplyDisagrees | HumanReason::WebhookDisagrees,
+                    ..
+                },
+                Disagreed(_) | Contradicted(_),
+            ) => Ok(asks),
+            (Self::NeedsHuman { customer, held: held @ Some(_), .. }, Disagreed(_)) => {
+                Ok(Self::NeedsHuman { customer, held, reason: HumanReason::ReplyDisagrees })
+            }
+            (Self::NeedsHuman { customer, held: held @ Some(_), .. }, Contradicted(_)) => {
+                Ok(Self::NeedsHuman { customer, held, reason: HumanReason::WebhookDisagrees })
             }
             (Self::NeedsHuman { customer, held, .. }, Resolved(Resolution::Scheduled)) => {
                 Ok(Self::Scheduled { customer, held, confirmed_by: ConfirmedBy::Human })
@@ -321,12 +375,13 @@ impl State {
                 | SlotGone(_)
                 | Asking
                 | Confirmed
-                | Disagreed
+                | Disagreed(_)
                 | SlotRefused
                 | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
+                | Contradicted(_)
                 | WindowOver(_)
                 | Resolved(_)),
             )
@@ -335,12 +390,13 @@ impl State {
                 outcome @ (LeadRefused(_)
                 | Asking
                 | Confirmed
-                | Disagreed
+                | Disagreed(_)
                 | SlotRefused
                 | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
+                | Contradicted(_)
                 | WindowOver(_)
                 | Resolved(_)),
             )
@@ -351,6 +407,7 @@ impl State {
                 | SlotPicked(_)
                 | NothingFree
                 | Unanswered { .. }
+                | Contradicted(_)
                 | WindowOver(_)
                 | Resolved(_)),
             )
@@ -372,11 +429,12 @@ impl State {
                 | NothingFree
                 | SlotGone(_)
                 | Asking
-                | Disagreed
+                | Disagreed(_)
                 | SlotRefused
                 | SlotPassed
                 | NotDone
                 | Unanswered { .. }
+                | Contradicted(_)
                 | WindowOver(_)
                 | GaveUp(_)
                 | Resolved(_)),
@@ -390,12 +448,13 @@ impl State {
                 | SlotGone(_)
                 | Asking
                 | Confirmed
-                | Disagreed
+                | Disagreed(_)
                 | SlotRefused
                 | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
+                | Contradicted(_)
                 | WindowOver(_)
                 | GaveUp(_)
                 | Resolved(_)),
@@ -409,12 +468,13 @@ impl State {
                 | SlotGone(_)
                 | Asking
                 | Confirmed
-                | Disagreed
+                | Disagreed(_)
                 | SlotRefused
                 | SlotPassed
                 | NotDone
                 | Unanswered { .. }
                 | Witnessed
+                | Contradicted(_)
                 | WindowOver(_)
                 | GaveUp(_)),
             ) => Err(IllegalStep { from: from.as_str(), outcome: outcome.as_str() }),
@@ -432,12 +492,13 @@ impl Outcome {
             Self::SlotGone(_) => "slot_gone",
             Self::Asking => "asking",
             Self::Confirmed => "confirmed",
-            Self::Disagreed => "disagreed",
+            Self::Disagreed(_) => "disagreed",
             Self::SlotRefused => "slot_refused",
             Self::SlotPassed => "slot_passed",
             Self::NotDone => "not_done",
             Self::Unanswered { .. } => "unanswered",
             Self::Witnessed => "witnessed",
+            Self::Contradicted(_) => "contradicted",
             Self::WindowOver(_) => "window_over",
             Self::GaveUp(_) => "gave_up",
             Self::Resolved(_) => "resolved",

@@ -1,7 +1,7 @@
 //! The bookings table: the saga's records, their leases, and the idempotency keys.
 
 use super::{
-    CONFLICTS, Cancelled, Error, Slots, cancelled,
+    CONFLICTS, Cancelled, Error, Gates, Slots, cancelled,
     item::{Item, Reader, keyed, n, s},
     keys, lost, pause_after, record,
 };
@@ -28,36 +28,15 @@ pub struct Bookings {
     pub slots: Slots,
 }
 
-/// What a caller's key stands for.
-#[derive(Clone, Debug)]
-pub struct Idempotency {
-    /// Of the connector and the caller's key.
-    pub key_hash: String,
-    /// Of what was asked for.
-    pub fingerprint: String,
+impl Bookings {
+    /// The gates stand in the same table.
+    pub fn gates(&self) -> Gates {
+        Gates { client: self.client.clone(), table: self.table.clone() }
+    }
 }
 
 /// Two machines' clocks may be this far apart when one makes a booking and the other runs it.
 const SKEW: SignedDuration = SignedDuration::from_secs(5);
-
-/// How long a key is remembered: the longest that any CRM goes on retrying, and then some.
-pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
-
-/// The entry that finds a booking by e-mail outlives the booking by a little, whenever that comes to rest.
-const EMAIL_KEPT: SignedDuration = SignedDuration::from_hours(24 * 120);
-
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Created {
-    New,
-    Existing(Known),
-}
-
-/// A key that was used before.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Known {
-    pub booking: BookingId,
-    pub same_request: bool,
-}
 
 #[derive(Clone, Debug, PartialEq)]
 pub enum Taken {
@@ -79,63 +58,6 @@ pub enum Saved {
 }
 
 impl Bookings {
-    /// The booking and its key, both or neither.
-    pub async fn create(&self, booking: &Booking, idempotency: &Idempotency, writer: &str) -> Result<Created, Error> {
-        let now = booking.created_at;
-        let mut key = keyed(keys::idempotency(&booking.seller, &idempotency.key_hash));
-        key.insert("booking".into(), s(booking.id.as_str()));
-        key.insert("fingerprint".into(), s(&idempotency.fingerprint));
-        key.insert("expires_at".into(), n((now + KEY_KEPT).as_second()));
-        let put = |item: Item| {
-            Put::builder()
-                .table_name(&self.table)
-                .set_item(Some(item))
-                .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
-                .expression_attribute_values(":now", n(now.as_second()))
-                .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-                .build()
-                .expect("table and item are set")
-        };
-        let email = booking.email_person.as_ref().map(|person| {
-            let mut item = keyed(keys::booking_email(&booking.seller, &booking.id));
-            item.insert("person".into(), s(keys::person(&booking.seller, person)));
-            item.insert("created_at".into(), s(instant::millis(now)));
-            item.insert("expires_at".into(), n((now + EMAIL_KEPT).as_second()));
-            put(item)
-        });
-        let parts = [put(key), put(record::write(booking, writer))].into_iter().chain(email);
-        let parts = parts.map(|put| TransactWriteItem::builder().put(put).build()).collect();
-        let Err(error) = self.transact(parts).await else { return Ok(Created::New) };
-        let Some(old) = old_item(&error) else { return Err(Error::of(&self.table, &error)) };
-        let known = self.read_known(&old, idempotency)?;
-        // The reply to our own first try was lost, and the SDK's second found our own key.
-        Ok(if known.booking == booking.id { Created::New } else { Created::Existing(known) })
-    }
-
-    /// What a key stands for already.
-    pub async fn known(
-        &self,
-        seller: &SellerId,
-        idempotency: &Idempotency,
-        now: Timestamp,
-    ) -> Result<Option<Known>, Error> {
-        let key = keys::idempotency(seller, &idempotency.key_hash);
-        let reply =
-            self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true).send().await;
-        let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
-        let live = |item: &Item| {
-            let read = Reader { table: &self.table, item };
-            read.maybe_number::<i64>("expires_at").is_some_and(|at| at > now.as_second())
-        };
-        item.filter(live).map(|item| self.read_known(&item, idempotency)).transpose()
-    }
-
-    fn read_known(&self, item: &Item, idempotency: &Idempotency) -> Result<Known, Error> {
-        let read = Reader { table: &self.table, item };
-        let booking = BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?;
-        Ok(Known { booking, same_request: read.text("fingerprint")? == idempotency.fingerprint })
-    }
-
     pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
         let reply = self
             .client
@@ -358,7 +280,10 @@ impl Bookings {
             .collect()
     }
 
-    async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<(), SdkError<TransactWriteItemsError>> {
+    pub(super) async fn transact(
+        &self,
+        parts: Vec<TransactWriteItem>,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let mut conflicts = 0;
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
@@ -384,7 +309,7 @@ fn ours(old: &Item, next: &Booking, writer: &str) -> bool {
 }
 
 /// The item that stood in the way of a cancelled transaction's first failed condition.
-fn old_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
+pub(super) fn old_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
     let TransactWriteItemsError::TransactionCanceledException(canceled) = error.as_service_error()? else {
         return None;
     };

@@ -95,6 +95,16 @@ pub fn idempotency(seller: &SellerId, key_hash: &str) -> Key {
     Key::new(format!("{seller}#idem#{key_hash}"), "idempotency")
 }
 
+/// The booking that a person asked for last: whoever asks again soon joins it.
+pub fn recent(seller: &SellerId, person: &str) -> Key {
+    Key::new(format!("{seller}#recent#{person}"), "recent")
+}
+
+/// Who is at a seller's Popin, and until when nobody may be.
+pub fn gate(seller: &SellerId) -> Key {
+    Key::new(format!("{seller}#gate"), "gate")
+}
+
 pub fn due(shard: u8) -> String {
     format!("due#{shard}")
 }
@@ -135,6 +145,8 @@ mod tests {
         assert_eq!(text(phantom(&acme, at)), "acme | phantom#2026-11-23T05:00:00Z");
         assert_eq!(text(booking(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | booking");
         assert_eq!(text(idempotency(&acme, "ab12")), "acme#idem#ab12 | idempotency");
+        assert_eq!(text(recent(&acme, "ab12")), "acme#recent#ab12 | recent");
+        assert_eq!(text(gate(&acme)), "acme#gate | gate");
         assert_eq!(due_of(&id), "due#3");
         assert_eq!(person(&acme, "ab12"), "acme#ab12");
         assert_eq!(parse_booking("acme#019a0000-0000-7000-8000-000000000001"), Some((acme, id)));

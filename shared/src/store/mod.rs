@@ -2,14 +2,17 @@
 
 pub mod bookings;
 pub mod events;
+pub mod gate;
 pub mod index;
 mod item;
 pub mod keys;
 mod record;
+pub mod requests;
 pub mod slots;
 
 pub use bookings::Bookings;
 pub use events::Events;
+pub use gate::Gates;
 pub use slots::Slots;
 
 use aws_sdk_dynamodb::{

@@ -6,14 +6,14 @@ use super::{
     keys,
 };
 use crate::model::{
-    booking::{Booking, KEPT, Lease},
+    booking::{Booking, KEPT, Lease, Said},
     diary::Slot,
     ids::CustomerId,
     instant,
     lead::{CallRequest, IfTaken, Lead, When},
     phone::Phone,
     sensitive::Sensitive,
-    state::{ConfirmedBy, Customer, Held, HumanReason, RefusedReason, State},
+    state::{ConfirmedBy, Customer, Held, HumanReason, RefusedReason, State, Told},
 };
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -50,6 +50,8 @@ struct Document {
     refused_slots: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     witnessed_at: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    said: Vec<SaidDocument>,
     history: Vec<(Timestamp, String)>,
 }
 
@@ -82,6 +84,15 @@ struct HeldDocument {
     place: u32,
     #[serde(default)]
     unsettled: bool,
+}
+
+#[derive(Serialize, Deserialize)]
+struct SaidDocument {
+    at: Timestamp,
+    by: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    time: Option<String>,
+    same_phone: bool,
 }
 
 /// The whole item; `writer` marks who wrote it, so that a lost reply to our own write is told from another's write.
@@ -154,6 +165,7 @@ fn document(booking: &Booking) -> Document {
         failing_since: booking.failing_since,
         refused_slots: booking.refused_slots.clone(),
         witnessed_at: booking.witnessed_at,
+        said: booking.said.iter().map(said_document).collect(),
         history: booking.history.clone(),
     };
     match &booking.state {
@@ -178,6 +190,16 @@ fn document(booking: &Booking) -> Document {
         | State::NoSlot { .. } => {}
     }
     document
+}
+
+fn said_document(said: &Said) -> SaidDocument {
+    let Told { time, same_phone } = &said.told;
+    SaidDocument { at: said.at, by: said.by.as_str().to_owned(), time: time.clone(), same_phone: *same_phone }
+}
+
+fn said(document: SaidDocument) -> Option<Said> {
+    let told = Told { time: document.time, same_phone: document.same_phone };
+    Some(Said { at: document.at, by: ConfirmedBy::parse(&document.by)?, told })
 }
 
 /// The booking that an item holds.
@@ -213,6 +235,7 @@ pub(super) fn read(table: &str, item: &Item) -> Result<Booking, Error> {
         failing_since: document.failing_since,
         refused_slots: document.refused_slots,
         witnessed_at: document.witnessed_at,
+        said: document.said.into_iter().map(said).collect::<Option<_>>().ok_or_else(|| read.corrupt("said"))?,
         history: document.history,
     })
 }
@@ -255,16 +278,9 @@ fn state(name: &str, document: &Document) -> Option<State> {
         "slot_held" => State::SlotHeld { customer: customer?, held: held? },
         "scheduling" => State::Scheduling { customer: customer?, held: held? },
         "in_doubt" => State::InDoubt { customer: customer?, held: held?, until: document.in_doubt_until? },
-        "scheduled" => State::Scheduled {
-            customer,
-            held,
-            confirmed_by: match document.confirmed_by.as_deref()? {
-                "reply" => ConfirmedBy::Reply,
-                "webhook" => ConfirmedBy::Webhook,
-                "human" => ConfirmedBy::Human,
-                _ => return None,
-            },
-        },
+        "scheduled" => {
+            State::Scheduled { customer, held, confirmed_by: ConfirmedBy::parse(document.confirmed_by.as_deref()?)? }
+        }
         "no_slot" => State::NoSlot { customer: customer? },
         "refused" => State::Refused {
             customer,
@@ -289,6 +305,7 @@ fn state(name: &str, document: &Document) -> Option<State> {
                 HumanReason::PopinUnavailable,
                 HumanReason::MaxAttempts,
                 HumanReason::ReplyDisagrees,
+                HumanReason::WebhookDisagrees,
             ]
             .into_iter()
             .find(|known| Some(known.as_str()) == reason)?,

@@ -9,6 +9,7 @@ use crate::model::{
     phone::{Country, Phone},
     sensitive::Sensitive,
 };
+use jiff::Timestamp;
 use serde_json::Value;
 
 /// What Popin says was booked, in its own words: no time zone comes with it, so it is matched against what we asked for
@@ -19,6 +20,8 @@ pub struct Appointment {
     pub phone: Sensitive<String>,
     pub country_code: Option<String>,
     pub user_id: Option<String>,
+    /// When it was booked; the older payloads do not say.
+    pub booked_at: Option<Timestamp>,
     /// `27-Feb-2026` or `27-2-2026`.
     pub date: String,
     /// `09:30 PM`.
@@ -61,7 +64,9 @@ pub fn appointment(json: &str) -> Option<Appointment> {
     let joined = || Some(international(id(body.get("phone_number"))?, country_code.as_deref()));
     let full = || Some(with_plus(id(body.get("full_phone_number"))?, country_code.as_deref()));
     let phone = full().or_else(joined)?;
-    Some(Appointment { phone: Sensitive::new(phone), country_code, user_id: id(body.get("user_id")), date, time })
+    let booked_at = body.get("timestamp").and_then(instant::vendor);
+    let user_id = id(body.get("user_id"));
+    Some(Appointment { phone: Sensitive::new(phone), country_code, user_id, booked_at, date, time })
 }
 
 /// The full number begins with its country; one that came as a JSON number has lost its plus sign (trap 5).

@@ -146,15 +146,19 @@ impl Wrote {
 fn is_fact(outcome: &Outcome) -> bool {
     matches!(
         outcome,
-        Outcome::Confirmed | Outcome::Disagreed | Outcome::SlotRefused | Outcome::SlotGone(_) | Outcome::NotDone
+        Outcome::Confirmed | Outcome::Disagreed(_) | Outcome::SlotRefused | Outcome::SlotGone(_) | Outcome::NotDone
     )
 }
 
-/// Whether `fresh` still wonders about the very call that we made.
+/// Whether `fresh` stands on the very call that we made, settled by another meanwhile or not.
 fn same_ask(asked: &Booking, fresh: &Booking) -> bool {
-    let wonders = matches!(
+    let stands = matches!(
         fresh.state,
-        State::SlotHeld { .. } | State::Scheduling { .. } | State::InDoubt { .. } | State::NeedsHuman { .. }
+        State::SlotHeld { .. }
+            | State::Scheduling { .. }
+            | State::InDoubt { .. }
+            | State::Scheduled { .. }
+            | State::NeedsHuman { .. }
     );
-    wonders && fresh.asks == asked.asks
+    stands && fresh.asks == asked.asks
 }

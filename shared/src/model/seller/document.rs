@@ -1,6 +1,9 @@
 //! The sellers document as it is written, and what must agree in it.
 
-use super::{BookingRules, Crm, FaultyDocument, OnSilence, Popin, Secret, Seller, Sellers, WebhookSecrets, seconds};
+use super::{
+    BookingRules, Crm, FaultyDocument, OnSilence, Popin, Secret, Seller, Sellers, WebhookSecrets, seconds,
+    seconds_or_none,
+};
 use crate::model::{
     diary::SlotRules, event::Vendor, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive,
 };
@@ -109,6 +112,9 @@ struct BookingDocument {
     #[serde(deserialize_with = "seconds")]
     give_up_seconds: SignedDuration,
     max_attempts: u32,
+    #[serde(deserialize_with = "seconds_or_none")]
+    join_window_seconds: SignedDuration,
+    max_at_once: u32,
     webhooks_wired: bool,
     on_silence: OnSilence,
     if_taken: String,
@@ -125,6 +131,8 @@ impl Default for BookingDocument {
             lease_seconds: SignedDuration::from_mins(1),
             give_up_seconds: SignedDuration::from_hours(24),
             max_attempts: 5,
+            join_window_seconds: SignedDuration::from_mins(10),
+            max_at_once: 4,
             webhooks_wired: false,
             on_silence: OnSilence::AskHuman,
             if_taken: "next".to_owned(),
@@ -179,6 +187,9 @@ impl Document {
         if booking.max_attempts == 0 {
             return Err("booking.max_attempts is not from 1 up".into());
         }
+        if !(1..=100).contains(&booking.max_at_once) {
+            return Err("booking.max_at_once is not from 1 to 100".into());
+        }
         if booking.on_silence == OnSilence::Retry && !booking.webhooks_wired {
             return Err("booking.on_silence is retry, which needs webhooks_wired".into());
         }
@@ -211,6 +222,8 @@ impl Document {
                 lease: booking.lease_seconds,
                 give_up: booking.give_up_seconds,
                 max_attempts: booking.max_attempts,
+                join_window: booking.join_window_seconds,
+                max_at_once: booking.max_at_once,
                 on_silence: booking.on_silence,
                 if_taken,
                 group: self.booking.group,

@@ -1,5 +1,7 @@
 //! Every pair of state and outcome, walked.
 
+mod diagram;
+
 use super::*;
 use crate::model::ids::CustomerId;
 
@@ -12,6 +14,18 @@ fn held(unsettled: bool) -> Held {
     Held { slot, place: 0, unsettled }
 }
 
+fn scheduled(confirmed_by: ConfirmedBy) -> State {
+    State::Scheduled { customer: Some(customer()), held: Some(held(false)), confirmed_by }
+}
+
+fn needs_human(reason: HumanReason) -> State {
+    State::NeedsHuman { customer: Some(customer()), held: Some(held(false)), reason }
+}
+
+fn told() -> Told {
+    Told { time: Some("24-Nov-2026 10:45 AM".into()), same_phone: true }
+}
+
 fn states() -> Vec<State> {
     let (customer, until) = (customer(), Timestamp::UNIX_EPOCH);
     vec![
@@ -21,14 +35,14 @@ fn states() -> Vec<State> {
         State::SlotHeld { customer: customer.clone(), held: held(true) },
         State::Scheduling { customer: customer.clone(), held: held(false) },
         State::InDoubt { customer: customer.clone(), held: held(false), until },
-        State::Scheduled {
-            customer: Some(customer.clone()),
-            held: Some(held(false)),
-            confirmed_by: ConfirmedBy::Reply,
-        },
+        scheduled(ConfirmedBy::Reply),
+        scheduled(ConfirmedBy::Webhook),
+        scheduled(ConfirmedBy::Human),
         State::NoSlot { customer: customer.clone() },
         State::Refused { customer: Some(customer.clone()), reason: RefusedReason::ResolvedByHuman },
-        State::NeedsHuman { customer: Some(customer), held: Some(held(false)), reason: HumanReason::OutcomeUnknown },
+        needs_human(HumanReason::OutcomeUnknown),
+        needs_human(HumanReason::ReplyDisagrees),
+        needs_human(HumanReason::WebhookDisagrees),
         State::NeedsHuman { customer: None, held: None, reason: HumanReason::PopinUnavailable },
     ]
 }
@@ -42,7 +56,8 @@ fn outcomes() -> Vec<Outcome> {
         Outcome::SlotGone(Vec::new()),
         Outcome::Asking,
         Outcome::Confirmed,
-        Outcome::Disagreed,
+        Outcome::Disagreed(told()),
+        Outcome::Contradicted(told()),
         Outcome::SlotRefused,
         Outcome::SlotPassed,
         Outcome::NotDone,
@@ -58,11 +73,18 @@ fn outcomes() -> Vec<Outcome> {
 }
 
 #[test]
-fn a_booking_at_rest_moves_only_for_a_witness_a_late_reply_or_a_person() {
+fn a_booking_at_rest_moves_only_for_popins_own_word_or_a_person() {
     for state in states().into_iter().filter(State::at_rest) {
         for outcome in outcomes() {
             let moved = state.clone().after(outcome.clone());
-            let may = matches!(outcome, Outcome::Witnessed | Outcome::Confirmed | Outcome::Resolved(_));
+            let may = matches!(
+                outcome,
+                Outcome::Witnessed
+                    | Outcome::Contradicted(_)
+                    | Outcome::Confirmed
+                    | Outcome::Disagreed(_)
+                    | Outcome::Resolved(_)
+            );
             assert!(may || moved.is_err(), "{} took {}", state.as_str(), outcome.as_str());
         }
     }
@@ -110,4 +132,23 @@ fn a_person_ends_what_needs_a_human_or_sends_it_on_its_way() {
     assert_eq!(after(asks(Some(customer())), Resolution::NotScheduled), "refused");
     assert_eq!(after(asks(Some(customer())), Resolution::Retry), "captured");
     assert_eq!(after(asks(None), Resolution::Retry), "requested");
+}
+
+#[test]
+fn where_reply_and_webhook_disagree_a_person_is_asked_in_whatever_order_they_come() {
+    let after = |state: State, outcomes: &[Outcome]| {
+        outcomes.iter().fold(state, |state, outcome| state.after(outcome.clone()).unwrap())
+    };
+    let asked = || State::Scheduling { customer: customer(), held: held(false) };
+    let (yes, no) = (Outcome::Confirmed, Outcome::Disagreed(told()));
+    let (seen, another) = (Outcome::Witnessed, Outcome::Contradicted(told()));
+    for outcomes in [[yes.clone(), another.clone()], [another.clone(), yes]] {
+        assert_eq!(after(asked(), &outcomes), needs_human(HumanReason::WebhookDisagrees));
+    }
+    for outcomes in [[no.clone(), seen.clone()], [seen.clone(), no]] {
+        assert_eq!(after(asked(), &outcomes), needs_human(HumanReason::ReplyDisagrees));
+    }
+    // A webhook that fits shows that the other one was about another call.
+    assert_eq!(after(asked(), &[another, seen]), scheduled(ConfirmedBy::Webhook));
+    assert!(scheduled(ConfirmedBy::Human).after(Outcome::Contradicted(told())).is_err());
 }
