@@ -13,6 +13,6 @@ mod infra;
 mod join;
 mod popin;
 mod privacy;
+mod simulation;
 mod traps;
 mod vendors;
-mod walk;

@@ -6,7 +6,7 @@ use frontdesk::{flow::Clock, popin::Transport};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use local::world::{World, WorldOptions};
+use local::world::{Weather, World, WorldOptions};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -87,7 +87,7 @@ impl Shop {
 
     /// With something else than the simulator between us and Popin.
     pub async fn over(sellers: Value, clock: Arc<TestClock>, transport: Option<Arc<dyn Transport>>) -> Self {
-        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport };
+        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport, weather: Weather::default() };
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 

@@ -2,6 +2,7 @@
 
 use crate::{
     bootstraps::Bootstraps,
+    fate::{self, Fate, Fates},
     gateway,
     template::{Function, Template, Unreadable},
 };
@@ -61,6 +62,7 @@ pub struct InProcess {
     pub booking_worker: booking_worker::App,
     clock: Arc<dyn Clock>,
     functions: Vec<Function>,
+    fates: Fates,
 }
 
 /// What the functions are wired to.
@@ -70,6 +72,7 @@ pub struct Wiring {
     pub transport: Arc<dyn Transport>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
+    pub fates: Fates,
 }
 
 impl InProcess {
@@ -109,6 +112,7 @@ impl InProcess {
             },
             clock: clock.clone(),
             functions: template.functions.clone(),
+            fates: wiring.fates.clone(),
         })
     }
 
@@ -125,10 +129,11 @@ impl InProcess {
         id.clone_into(&mut context.request_id);
         context.deadline = u64::try_from(deadline(self.clock.now(), timeout).as_millisecond()).unwrap_or_default();
         let request = request.with_lambda_context(context);
+        let run = Run { timeout, fate: (self.fates)(function) };
         let answer = match function {
-            "event-intake" => guarded(timeout, event_intake::handle(&self.event_intake, request)).await,
-            "slots-api" => guarded(timeout, slots_api::handle(&self.slots_api, request)).await,
-            "crm-intake" => guarded(timeout, crm_intake::handle(&self.crm_intake, request)).await,
+            "event-intake" => run.guarded(event_intake::handle(&self.event_intake, request)).await,
+            "slots-api" => run.guarded(slots_api::handle(&self.slots_api, request)).await,
+            "crm-intake" => run.guarded(crm_intake::handle(&self.crm_intake, request)).await,
             other => Err(Failure::Unknown(other.to_owned())),
         }?;
         Ok(answer.map(|body| match body {
@@ -142,13 +147,14 @@ impl InProcess {
     async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
         let timeout = self.timeout(function)?;
         let deadline = deadline(self.clock.now(), timeout);
+        if function == "event-intake" {
+            let answer = self.http(function, &event, "schedule").await?;
+            return Ok(serde_json::from_slice(answer.body()).unwrap_or(Value::Null));
+        }
+        let run = Run { timeout, fate: (self.fates)(function) };
         match function {
-            "event-intake" => {
-                let answer = self.http(function, &event, "schedule").await?;
-                Ok(serde_json::from_slice(answer.body()).unwrap_or(Value::Null))
-            }
-            "slot-cache" => guarded(timeout, slot_cache::handle(&self.slot_cache, event, deadline)).await,
-            "booking-worker" => guarded(timeout, booking_worker::handle(&self.booking_worker, event, deadline)).await,
+            "slot-cache" => run.guarded(slot_cache::handle(&self.slot_cache, event, deadline)).await,
+            "booking-worker" => run.guarded(booking_worker::handle(&self.booking_worker, event, deadline)).await,
             other => Err(Failure::Unknown(other.to_owned())),
         }
     }
@@ -158,7 +164,7 @@ impl Invoker {
     /// An event of API Gateway in, its answer out. `id` is the request's.
     pub async fn http(&self, function: &str, event: Value, id: &str) -> Result<Response<Bytes>, Failure> {
         match self {
-            Self::InProcess(apps) => apps.http(function, &event, id).await,
+            Self::InProcess(apps) => Box::pin(apps.http(function, &event, id)).await,
             Self::Bootstraps(bootstraps) => {
                 let answer = bootstraps.invoke(function, &event).await?;
                 gateway::from_lambda(&answer).ok_or(Failure::Unreadable)
@@ -169,7 +175,7 @@ impl Invoker {
     /// Any other event in, the function's own answer out.
     pub async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
         match self {
-            Self::InProcess(apps) => apps.event(function, event).await,
+            Self::InProcess(apps) => Box::pin(apps.event(function, event)).await,
             Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
         }
     }
@@ -183,11 +189,21 @@ fn failed(error: impl fmt::Display) -> Failure {
     Failure::Failed(error.to_string())
 }
 
-/// A handler's answer; its panic and its lateness are failures, and this process lives.
-async fn guarded<T, E: fmt::Display>(timeout: Duration, run: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
-    match tokio::time::timeout(timeout, AssertUnwindSafe(run).catch_unwind()).await {
-        Err(_) => Err(Failure::TimedOut(timeout)),
-        Ok(Err(_)) => Err(Failure::Panicked),
-        Ok(Ok(answer)) => answer.map_err(failed),
+/// One invocation in this process.
+struct Run {
+    timeout: Duration,
+    fate: Fate,
+}
+
+impl Run {
+    /// A handler's answer; its panic and its lateness are failures, and this process lives.
+    async fn guarded<T, E: fmt::Display>(self, run: impl Future<Output = Result<T, E>>) -> Result<T, Failure> {
+        let Self { timeout, fate } = self;
+        match tokio::time::timeout(timeout, Box::pin(fate::meet(fate, AssertUnwindSafe(run).catch_unwind()))).await {
+            Err(_) => Err(Failure::TimedOut(timeout)),
+            Ok(Err(gone)) => Err(gone),
+            Ok(Ok(Err(_))) => Err(Failure::Panicked),
+            Ok(Ok(Ok(answer))) => answer.map_err(failed),
+        }
     }
 }

@@ -26,6 +26,7 @@ use std::{
     fmt, mem,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
+    time::Duration,
 };
 use tokio::{
     runtime::{Handle, RuntimeFlavor},
@@ -39,6 +40,12 @@ const REMEMBERED: usize = 10_000;
 #[error("the embedded database failed: {0}")]
 pub struct NoDatabase(pub(super) String);
 
+/// How long a call is on its way there, and back.
+pub type Pace = Arc<dyn Fn() -> (Duration, Duration) + Send + Sync>;
+
+/// Is told of every write that took place: its operation and its body.
+pub type Watch = Arc<dyn Fn(&str, &Value) + Send + Sync>;
+
 /// One database. Clones are the same.
 #[derive(Clone)]
 pub struct Embedded(Arc<Inner>);
@@ -47,6 +54,8 @@ struct Inner {
     db: Database,
     calls: Mutex<VecDeque<DbCall>>,
     fault: Mutex<Option<FaultHook>>,
+    pace: Mutex<Option<Pace>>,
+    watch: Mutex<Option<Watch>>,
     written: Notify,
 }
 
@@ -96,7 +105,14 @@ impl Embedded {
     }
 
     fn over(db: Database) -> Self {
-        Self(Arc::new(Inner { db, calls: Mutex::default(), fault: Mutex::default(), written: Notify::new() }))
+        Self(Arc::new(Inner {
+            db,
+            calls: Mutex::default(),
+            fault: Mutex::default(),
+            pace: Mutex::default(),
+            watch: Mutex::default(),
+            written: Notify::new(),
+        }))
     }
 
     pub fn database(&self) -> &Database {
@@ -120,6 +136,16 @@ impl Embedded {
     /// From now on; `None` ends it.
     pub fn set_fault(&self, fault: Option<FaultHook>) {
         *lock(&self.0.fault) = fault;
+    }
+
+    /// From now on; without one, a call lets others in between and takes no time.
+    pub fn set_pace(&self, pace: Option<Pace>) {
+        *lock(&self.0.pace) = pace;
+    }
+
+    /// From now on; `None` ends it.
+    pub fn set_watch(&self, watch: Option<Watch>) {
+        *lock(&self.0.watch) = watch;
     }
 
     /// Ends when something was written through the SDK since it last did.
@@ -177,6 +203,10 @@ impl Embedded {
         if reply.0 == 200 && !reads.contains(&operation) {
             self.0.written.notify_waiters();
             self.0.written.notify_one();
+            let watch = lock(&self.0.watch).clone();
+            if let Some(watch) = watch {
+                watch(operation, body);
+            }
         }
         reply
     }
@@ -201,6 +231,12 @@ fn table_of(body: &Value) -> String {
     name.unwrap_or_default().to_owned()
 }
 
+async fn pass(time: Duration) {
+    if !time.is_zero() {
+        tokio::time::sleep(time).await;
+    }
+}
+
 fn lock<T>(mutex: &Mutex<T>) -> MutexGuard<'_, T> {
     mutex.lock().unwrap_or_else(PoisonError::into_inner)
 }
@@ -213,13 +249,17 @@ impl HttpConnector for Embedded {
             let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
             let body = mem::replace(request.body_mut(), SdkBody::empty());
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
+            let pace = lock(&this.0.pace).clone();
+            let (there, back) = pace.map_or((Duration::ZERO, Duration::ZERO), |pace| pace());
             // As a call over a network would: whoever else is at it gets in between.
             tokio::task::yield_now().await;
+            pass(there).await;
             let (status, answer) = if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
                 tokio::task::block_in_place(|| this.handle(&operation, body))?
             } else {
                 this.handle(&operation, body)?
             };
+            pass(back).await;
             let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer));
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");

@@ -8,6 +8,6 @@ mod tables;
 #[cfg(test)]
 mod tests;
 
-pub use embedded::{DbCall, Embedded, NoDatabase};
+pub use embedded::{DbCall, Embedded, NoDatabase, Pace, Watch};
 pub use faults::{DbFault, FaultHook};
 pub use tables::{NoTables, client, create_missing};

@@ -9,6 +9,7 @@ use crate::{
     controls::Controls,
     demo,
     dynamodb::{self, Embedded},
+    fate,
     front::{self, Door, Doors},
     functions::{InProcess, Invoker, Wiring},
     gateway::Gateway,
@@ -155,7 +156,8 @@ impl Ground {
         let clock = self.clock.clone();
         if !cli.bootstraps {
             let (sellers, transport) = (self.sellers.source()?, self.net.transport());
-            let wiring = Wiring { sellers, client, transport, clock, random: Arc::new(random()) };
+            let wiring =
+                Wiring { sellers, client, transport, clock, random: Arc::new(random()), fates: fate::always_lives() };
             return Ok(Invoker::InProcess(Box::new(InProcess::new(&self.template, &wiring)?)));
         }
         let embedded = dynamodb_port.map(|port| format!("http://127.0.0.1:{port}"));
@@ -166,7 +168,7 @@ impl Ground {
 
     fn pump(&self, db: &Embedded, invoker: Arc<Invoker>) -> Result<Pump, Trouble> {
         let (positions, dead_letters) = (self.keep.positions()?, self.keep.dead_letters()?);
-        let books = PumpOptions { positions, dead_letters, first_pause: FIRST_PAUSE };
+        let books = PumpOptions::plain(positions, dead_letters, FIRST_PAUSE);
         Ok(Pump::new(&self.template, db.clone(), invoker, self.clock.clone(), books)?)
     }
 }

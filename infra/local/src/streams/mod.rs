@@ -11,7 +11,7 @@ mod tests;
 pub use dead_letters::DeadLetters;
 pub use filter::UnknownPattern;
 pub use positions::Positions;
-pub use pump::{NoPump, Pump, PumpOptions};
+pub use pump::{Batches, NoPump, Pump, PumpOptions};
 
 use std::io;
 

@@ -58,8 +58,12 @@ struct Inner {
     dead_letters: DeadLetters,
     /// The pause after a first failure; it doubles.
     first_pause: Duration,
+    batches: Batches,
     lines: Vec<Line>,
 }
+
+/// The batches that a read is delivered in. Lambda promises the order of each key's records, and each at least once.
+pub type Batches = Arc<dyn Fn(Vec<Value>) -> Vec<Vec<Value>> + Send + Sync>;
 
 struct Line {
     function: String,
@@ -75,6 +79,14 @@ pub struct PumpOptions {
     pub positions: Positions,
     pub dead_letters: DeadLetters,
     pub first_pause: Duration,
+    pub batches: Batches,
+}
+
+impl PumpOptions {
+    /// As read, once.
+    pub fn plain(positions: Positions, dead_letters: DeadLetters, first_pause: Duration) -> Self {
+        Self { positions, dead_letters, first_pause, batches: Arc::new(|read| vec![read]) }
+    }
 }
 
 impl Pump {
@@ -99,8 +111,8 @@ impl Pump {
                 });
             }
         }
-        let PumpOptions { positions, dead_letters, first_pause } = options;
-        Ok(Self(Arc::new(Inner { db, invoker, clock, positions, dead_letters, first_pause, lines })))
+        let PumpOptions { positions, dead_letters, first_pause, batches } = options;
+        Ok(Self(Arc::new(Inner { db, invoker, clock, positions, dead_letters, first_pause, batches, lines })))
     }
 
     pub fn dead_letters(&self) -> Vec<Value> {
@@ -149,7 +161,9 @@ impl Inner {
             let wanted = |record: &Value| line.patterns.is_empty() || line.patterns.iter().any(|p| p.lets_pass(record));
             let records: Vec<Value> = read.into_iter().filter(wanted).collect();
             delivered += records.len();
-            self.deliver(line, records).await?;
+            for batch in (self.batches)(records) {
+                self.deliver(line, batch).await?;
+            }
             self.positions.advance(name, &line.stream, &last)?;
         }
     }

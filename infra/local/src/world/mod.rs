@@ -6,10 +6,11 @@ mod tests;
 use crate::{
     demo,
     dynamodb::{self, Embedded},
+    fate::{self, Fates},
     functions::{Failure, InProcess, Invoker, Wiring},
     gateway::Gateway,
     schedule::Schedules,
-    streams::{DeadLetters, Positions, Pump, PumpOptions},
+    streams::{Batches, DeadLetters, Positions, Pump, PumpOptions},
     template::Template,
 };
 use bytes::Bytes;
@@ -33,6 +34,21 @@ pub struct WorldOptions {
     pub seed: u64,
     /// What stands between Frontdesk and Popin; the simulator itself when absent.
     pub transport: Option<Arc<dyn Transport>>,
+    pub weather: Weather,
+}
+
+/// What the cloud does with invocations and records.
+#[derive(Clone)]
+pub struct Weather {
+    pub fates: Fates,
+    pub batches: Batches,
+}
+
+impl Default for Weather {
+    /// Every invocation lives, every record comes once and in order.
+    fn default() -> Self {
+        Self { fates: fate::always_lives(), batches: Arc::new(|read| vec![read]) }
+    }
 }
 
 /// The host that Popin's webhooks go to; [`World::deliver_webhooks`] takes them there.
@@ -45,6 +61,7 @@ pub struct World {
     pub gateway: Gateway,
     pub schedules: Schedules,
     pub streams: Pump,
+    pub functions: Arc<Invoker>,
     template: Template,
 }
 
@@ -66,15 +83,18 @@ impl World {
             transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
             clock: clock.clone(),
             random: Arc::new(Random::from_seed(options.seed)),
+            fates: options.weather.fates,
         };
         let invoker = Arc::new(Invoker::InProcess(Box::new(InProcess::new(&template, &wiring)?)));
         let ids = Random::from_seed(options.seed.wrapping_add(1));
         let gateway = Gateway::new(&template, invoker.clone(), clock.clone(), ids)?;
         let schedules = Schedules::new(&template, invoker.clone(), None);
+        let functions = invoker.clone();
         let (positions, dead_letters) = (Positions::default(), DeadLetters::default());
-        let books = PumpOptions { positions, dead_letters, first_pause: Duration::ZERO };
+        let batches = options.weather.batches;
+        let books = PumpOptions { batches, ..PumpOptions::plain(positions, dead_letters, Duration::ZERO) };
         let streams = Pump::new(&template, db.clone(), invoker, clock, books)?;
-        Ok(Self { db, sim, gateway, schedules, streams, template })
+        Ok(Self { db, sim, gateway, schedules, streams, functions, template })
     }
 
     /// A request as API Gateway hands it on.

@@ -7,8 +7,13 @@ use serde_json::json;
 use sim::{Fault, FaultOrder, Target};
 
 async fn world() -> World {
-    let options =
-        WorldOptions { sellers: demo::sellers(7700, 7702), clock: Arc::new(SystemClock), seed: 1, transport: None };
+    let options = WorldOptions {
+        sellers: demo::sellers(7700, 7702),
+        clock: Arc::new(SystemClock),
+        seed: 1,
+        transport: None,
+        weather: Weather::default(),
+    };
     World::start(options).await.unwrap()
 }
 

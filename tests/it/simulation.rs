@@ -1,0 +1,26 @@
+//! Thousands of histories from their seeds: none breaks a promise, and each can be told again.
+
+use frontdesk::edge::env::variable;
+use system_tests::simulation::{run, run_many};
+
+/// How many seeds a plain test run takes; `SEEDS` says otherwise, and `SEED` takes one again.
+const SEEDS: u64 = 2000;
+
+#[test]
+fn whatever_happens_in_whatever_order_the_promises_hold() {
+    let number = |name: &str| variable(name).and_then(|raw| raw.parse::<u64>().ok());
+    let seeds = number("SEED").map_or_else(|| 0..number("SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    match run_many(seeds, threads, |_| {}) {
+        Ok(report) => println!("{report}"),
+        Err(violation) => panic!("{violation}\nSEED={} tells it again", violation.seed),
+    }
+}
+
+#[test]
+fn a_seed_tells_the_same_history_again() {
+    for seed in 0..20 {
+        let once = run(seed).unwrap_or_else(|violation| panic!("{violation}"));
+        assert_eq!(once, run(seed).unwrap_or_else(|violation| panic!("{violation}")), "seed {seed}");
+    }
+}

@@ -1,0 +1,84 @@
+//! What a seed stands for: the seller's rules, who comes, and which troubles there are at all.
+
+use crate::shop::sellers;
+use fastrand::Rng;
+use serde_json::{Value, json};
+use std::time::Duration;
+
+/// Not every history has every trouble: what is always there hides what only shows without it.
+#[derive(Clone, Debug)]
+pub(super) struct Plan {
+    pub seed: u64,
+    /// How long the troubles last.
+    pub chaos: Duration,
+    pub requests: usize,
+    pub people: u32,
+    pub retries_silence: bool,
+    pub capacity: u32,
+    pub rules: Value,
+    pub popin: bool,
+    pub database: bool,
+    pub kills: bool,
+    pub freezes: bool,
+    pub streams: bool,
+    pub schedules: bool,
+    pub clock: bool,
+    pub webhooks: bool,
+    pub wrong_slots: bool,
+    pub person: bool,
+    pub shoppers: bool,
+}
+
+impl Plan {
+    pub(super) fn draw(seed: u64) -> Self {
+        let mut rng = Rng::with_seed(seed);
+        let retries_silence = rng.u8(0..5) == 0;
+        let capacity = rng.u32(1..3);
+        let rules = json!({
+            "in_doubt_seconds": one_of(&mut rng, &[60, 300]),
+            "lease_seconds": one_of(&mut rng, &[10, 20, 60]),
+            "give_up_seconds": one_of(&mut rng, &[300, 1200]),
+            "max_attempts": rng.u32(1..5),
+            "max_at_once": rng.u32(1..5),
+            "webhooks_wired": true,
+            "on_silence": if retries_silence { "retry" } else { "ask_human" },
+        });
+        Self {
+            seed,
+            chaos: Duration::from_secs(rng.u64(240..900)),
+            requests: rng.usize(2..9),
+            people: rng.u32(2..9),
+            retries_silence,
+            capacity,
+            rules,
+            popin: rng.u8(0..5) > 0,
+            database: rng.bool(),
+            kills: rng.bool(),
+            freezes: rng.u8(0..3) == 0,
+            streams: rng.bool(),
+            schedules: rng.bool(),
+            clock: rng.u8(0..4) == 0,
+            webhooks: rng.u8(0..4) > 0,
+            wrong_slots: rng.u8(0..6) == 0,
+            person: rng.u8(0..3) == 0,
+            shoppers: rng.bool(),
+        }
+    }
+
+    pub(super) fn sellers(&self) -> Value {
+        sellers(|seller| {
+            seller["booking"] = self.rules.clone();
+            seller["popin"]["timeout_seconds"] = json!(5);
+            seller["slots"] = json!({"refresh_seconds": 120, "capacity": self.capacity});
+        })
+    }
+
+    /// A source of chance of its own for each who draws, so that one more draw here changes nothing there.
+    pub(super) fn rng(&self, who: u64) -> Rng {
+        Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ who.wrapping_mul(0xD1B5_4A32_D192_ED03))
+    }
+}
+
+fn one_of(rng: &mut Rng, choices: &[u32]) -> u32 {
+    choices[rng.usize(0..choices.len())]
+}

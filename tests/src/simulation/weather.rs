@@ -1,0 +1,206 @@
+//! What goes wrong between the parts: the database, the way to Popin, the invocations, the streams.
+
+use super::{SimClock, monitor::Monitor, plan::Plan};
+use bytes::Bytes;
+use fastrand::Rng;
+use frontdesk::popin::{Transport, TransportError};
+use futures_util::future::BoxFuture;
+use http::{Request, Response};
+use local::{
+    dynamodb::DbFault,
+    fate::{Fate, Fates},
+    streams::Batches,
+    world::{SimTransport, World},
+};
+use serde_json::Value;
+use std::{
+    collections::BTreeMap,
+    sync::{
+        Arc, Mutex, MutexGuard, OnceLock, PoisonError,
+        atomic::{AtomicBool, AtomicU8, Ordering},
+    },
+    time::Duration,
+};
+
+pub(super) struct Weather {
+    fates: Mutex<Rng>,
+    batches: Mutex<Rng>,
+    paces: Mutex<Rng>,
+    database: Mutex<Rng>,
+    way: Mutex<Rng>,
+    plan: Plan,
+    /// Everything is well again.
+    calm: AtomicBool,
+    /// Of ten calls of the database, so many fail.
+    trouble: AtomicU8,
+    /// Of ten calls to Popin, so many find no connection.
+    unreachable: AtomicU8,
+    popin: OnceLock<SimTransport>,
+    monitor: Arc<Monitor>,
+    clock: Arc<SimClock>,
+}
+
+fn draw(rng: &Mutex<Rng>) -> MutexGuard<'_, Rng> {
+    rng.lock().unwrap_or_else(PoisonError::into_inner)
+}
+
+impl Weather {
+    pub(super) fn new(plan: &Plan, clock: Arc<SimClock>, monitor: Arc<Monitor>) -> Self {
+        Self {
+            fates: Mutex::new(plan.rng(1)),
+            batches: Mutex::new(plan.rng(2)),
+            paces: Mutex::new(plan.rng(3)),
+            database: Mutex::new(plan.rng(4)),
+            way: Mutex::new(plan.rng(5)),
+            plan: plan.clone(),
+            calm: AtomicBool::new(false),
+            trouble: AtomicU8::new(0),
+            unreachable: AtomicU8::new(0),
+            popin: OnceLock::new(),
+            monitor,
+            clock,
+        }
+    }
+
+    /// From here on there is a database and a Popin to trouble.
+    pub(super) fn reach(self: &Arc<Self>, world: &World) {
+        drop(self.popin.set(SimTransport { sim: world.sim.clone() }));
+        let this = self.clone();
+        world.db.set_pace(Some(Arc::new(move || {
+            let mut rng = draw(&this.paces);
+            let mut leg =
+                || Duration::from_millis(if rng.u8(0..200) == 0 { rng.u64(500..4000) } else { rng.u64(1..8) });
+            if this.is_calm() { (Duration::from_millis(1), Duration::ZERO) } else { (leg(), leg()) }
+        })));
+        let this = self.clone();
+        world.db.set_fault(Some(Arc::new(move |operation: &str, _: &Value| this.database_fault(operation))));
+    }
+
+    pub(super) fn calm(&self) {
+        self.calm.store(true, Ordering::Relaxed);
+    }
+
+    pub(super) fn is_calm(&self) -> bool {
+        self.calm.load(Ordering::Relaxed)
+    }
+
+    pub(super) fn trouble_the_database(&self, of_ten: u8) {
+        self.trouble.store(of_ten, Ordering::Relaxed);
+    }
+
+    pub(super) fn cut_popin_off(&self, of_ten: u8) {
+        self.unreachable.store(of_ten, Ordering::Relaxed);
+    }
+
+    fn database_fault(&self, operation: &str) -> DbFault {
+        let mut rng = draw(&self.database);
+        if self.is_calm() || rng.u8(0..10) >= self.trouble.load(Ordering::Relaxed) {
+            return DbFault::None;
+        }
+        let writes = matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems");
+        let (fault, name) = match rng.u8(0..8) {
+            0 | 1 => (DbFault::Throttle, "database: throttled"),
+            2 => (DbFault::Unreachable, "database: not reached"),
+            3 | 4 if writes => (DbFault::Conflict, "database: conflict, cancelled"),
+            _ if writes => (DbFault::LoseReply, "database: done, reply lost"),
+            _ => (DbFault::LoseReply, "database: read, reply lost"),
+        };
+        self.monitor.fault(name);
+        fault
+    }
+
+    pub(super) fn fates(self: &Arc<Self>) -> Fates {
+        let this = self.clone();
+        Arc::new(move |_: &str| {
+            let mut rng = draw(&this.fates);
+            let (dice, after) = (rng.u8(0..12), rng.usize(1..90));
+            let time = Duration::from_millis(rng.u64(200..90_000));
+            if this.is_calm() {
+                Fate::Lives
+            } else if this.plan.kills && dice == 0 {
+                this.monitor.fault("invocation: killed at an await");
+                Fate::Killed { after }
+            } else if this.plan.freezes && dice == 1 {
+                this.monitor.fault("invocation: frozen at an await");
+                Fate::Frozen { after, time }
+            } else {
+                Fate::Lives
+            }
+        })
+    }
+
+    /// Cut, repeated, and reordered across keys; each key's own records keep their order.
+    pub(super) fn batches(self: &Arc<Self>) -> Batches {
+        let this = self.clone();
+        Arc::new(move |read: Vec<Value>| {
+            if this.is_calm() || !this.plan.streams || read.is_empty() {
+                return vec![read];
+            }
+            let mut rng = draw(&this.batches);
+            let mut keys: BTreeMap<String, Vec<Value>> = BTreeMap::new();
+            for record in read {
+                keys.entry(record["dynamodb"]["Keys"].to_string()).or_default().push(record);
+            }
+            let mut queues: Vec<_> = keys.into_values().map(Vec::into_iter).collect();
+            let mut ordered = Vec::new();
+            while !queues.is_empty() {
+                let at = rng.usize(0..queues.len());
+                match queues[at].next() {
+                    Some(record) => ordered.push(record),
+                    None => drop(queues.swap_remove(at)),
+                }
+            }
+            this.monitor.fault("stream: reordered across keys");
+            let mut batches = Vec::new();
+            while !ordered.is_empty() {
+                let batch: Vec<_> = ordered.drain(..rng.usize(1..=ordered.len())).collect();
+                if rng.u8(0..3) == 0 {
+                    this.monitor.fault("stream: repeated");
+                    batches.push(batch.clone());
+                }
+                batches.push(batch);
+            }
+            batches
+        })
+    }
+
+    pub(super) fn transport(self: &Arc<Self>) -> Arc<dyn Transport> {
+        Arc::new(Way(self.clone()))
+    }
+}
+
+/// The way to Popin.
+struct Way(Arc<Weather>);
+
+impl Transport for Way {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let this = &self.0;
+        Box::pin(async move {
+            let (cut_off, there, back) = {
+                let mut rng = draw(&this.way);
+                let cut_off = rng.u8(0..10) < this.unreachable.load(Ordering::Relaxed);
+                (cut_off, Duration::from_millis(rng.u64(1..400)), Duration::from_millis(rng.u64(1..400)))
+            };
+            if cut_off && !this.is_calm() {
+                this.monitor.fault("popin: not reached");
+                tokio::time::sleep(there).await;
+                return Err(TransportError::NotSent);
+            }
+            let popin = this.popin.get().expect("the world is reached before anybody calls");
+            let began = this.clock.passed();
+            tokio::time::sleep(there).await;
+            this.monitor.leaves(&request);
+            let reply = popin.send(request, timeout.saturating_sub(this.clock.passed() - began)).await;
+            this.monitor.popin(&popin.sim);
+            if this.clock.passed() - began + back > timeout {
+                return Err(TransportError::Unanswered);
+            }
+            tokio::time::sleep(back).await;
+            reply
+        })
+    }
+}
