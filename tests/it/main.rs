@@ -7,6 +7,7 @@ mod crash;
 mod diary;
 mod events;
 mod house;
+mod identity;
 mod infra;
 mod popin;
 mod privacy;
