@@ -72,6 +72,10 @@ pub enum UnknownReason {
     Name,
     /// The payload has no readable name.
     Shape,
+    /// The payload is nested too deep to be read.
+    Depth,
+    /// The payload has too many keys to be read.
+    Keys,
 }
 
 impl UnknownReason {
@@ -79,6 +83,8 @@ impl UnknownReason {
         match self {
             Self::Name => "unknown_name",
             Self::Shape => "unknown_shape",
+            Self::Depth => "too_deep",
+            Self::Keys => "too_many_keys",
         }
     }
 }
