@@ -75,7 +75,7 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
         "a booking scheduled while its caller waits: TransactWriteItems PutItem Query TransactWriteItems PutItem PutItem",
         "the same key again: TransactWriteItems GetItem",
         "a booking that the stream runs: UpdateItem UpdateItem PutItem Query TransactWriteItems PutItem PutItem",
-        "two witnesses: Query Query GetItem GetItem PutItem PutItem",
+        "two witnesses: Query Query GetItem GetItem PutItem PutItem UpdateItem UpdateItem",
         "a look at a booking: GetItem",
         "a sweep with nothing due: Query Query Query Query",
     ];

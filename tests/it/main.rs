@@ -12,5 +12,6 @@ mod infra;
 mod popin;
 mod privacy;
 mod traps;
+mod trust;
 mod vendors;
 mod walk;

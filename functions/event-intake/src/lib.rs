@@ -17,7 +17,14 @@ use frontdesk::{
         requarantine::{Reread, requarantine},
         take_event::{BatchError, WebhookError, take_page_events, take_webhook},
     },
-    model::{event::Vendor, hash, ids::SellerId, kind::Kind, seller::Seller, trust::Trust},
+    model::{
+        event::Vendor,
+        hash,
+        ids::SellerId,
+        kind::Kind,
+        seller::Seller,
+        trust::{NotProven, Trust},
+    },
     store::{self, Events, events::Stored},
     vendors::collect::Unreadable,
 };
@@ -98,6 +105,7 @@ async fn take_batch(
             "Too many events",
             "A batch takes 100 events at most.",
         ),
+        BatchError::NotProven(NotProven) => Problem::not_authenticated(),
         BatchError::Store(error) => unavailable(&error),
     })?;
     let mut metrics = Metrics::default();
@@ -178,6 +186,7 @@ async fn webhook(
     let (stored, kind) =
         take_webhook(&app.events, seller, vendor, Trust::Bearer, body, now).await.map_err(|error| match error {
             WebhookError::NotJson => Problem::not_json(),
+            WebhookError::NotProven(NotProven) => Problem::not_authenticated(),
             WebhookError::Store(error) => unavailable(&error),
         })?;
     let new = stored == Stored::New;

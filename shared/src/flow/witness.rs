@@ -21,7 +21,9 @@ pub enum Witnessed {
     Settled(BookingId),
     /// It was scheduled, and now both sides have said so.
     Seen(BookingId),
-    /// Nobody here made such a booking, or it was witnessed before: only an event.
+    /// It had been witnessed before.
+    Before(BookingId),
+    /// Nobody here made such a booking: only an event.
     Nobody,
 }
 
@@ -41,10 +43,13 @@ pub async fn witness(
     let Some(seen) = vendors::appointment(data).and_then(|appointment| Sighting::read(&appointment, seller)) else {
         return Ok(Witnessed::Nobody);
     };
-    let mut found = Vec::new();
+    let (mut found, mut before) = (Vec::new(), None);
     for person in seller.persons(seen.phone.e164().expose()) {
         for (_, booking) in bookings.by_person(id, &person).await? {
-            found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
+            match bookings.get(id, &booking).await?.filter(|booking| seen.is_of(booking)) {
+                Some(booking) if booking.witnessed_at.is_some() => before = Some(booking.id),
+                unseen => found.extend(unseen),
+            }
         }
     }
     // One webhook tells of one call: the booking that still wonders comes first.
@@ -54,7 +59,7 @@ pub async fn witness(
             return Ok(witnessed);
         }
     }
-    Ok(Witnessed::Nobody)
+    Ok(before.map_or(Witnessed::Nobody, Witnessed::Before))
 }
 
 async fn settle(
@@ -75,7 +80,8 @@ async fn settle(
             Saved::Done => return Ok(Some(Witnessed::Settled(next.id))),
             // A worker wrote meanwhile, its own reply perhaps: look again.
             Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
-                Some(fresh) if seen.matches(&fresh) => booking = fresh,
+                Some(fresh) if fresh.witnessed_at.is_some() => return Ok(Some(Witnessed::Before(fresh.id))),
+                Some(fresh) if seen.is_of(&fresh) => booking = fresh,
                 Some(_) | None => return Ok(None),
             },
         }
@@ -98,9 +104,9 @@ impl Sighting {
         })
     }
 
-    /// The same number and the same wall clock, and not witnessed before.
-    fn matches(&self, booking: &Booking) -> bool {
+    /// The same number and the same wall clock.
+    fn is_of(&self, booking: &Booking) -> bool {
         let slot = booking.state.held().and_then(|held| dates::slot(&held.slot.vendor_time));
-        booking.witnessed_at.is_none() && booking.lead.mobile == self.phone && slot == Some(self.wall)
+        booking.lead.mobile == self.phone && slot == Some(self.wall)
     }
 }

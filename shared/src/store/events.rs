@@ -9,6 +9,7 @@ use crate::model::{
     event::{Event, Far, KEPT},
     instant,
     kind::Kind,
+    trust::Trust,
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -95,6 +96,26 @@ impl Events {
                 }
                 Some(Cancelled::Conflict) | None => return Err(Error::of(&self.table, &error)),
             }
+        }
+    }
+
+    /// Notes that an event matches what was asked of Popin; true when it was us. Once only: each write of an event goes
+    /// through its stream.
+    pub async fn confirm(&self, event: keys::Key) -> Result<bool, Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(event)))
+            .update_expression("SET trust = :confirmed")
+            .condition_expression("attribute_exists(pk) AND trust <> :confirmed")
+            .expression_attribute_values(":confirmed", s(Trust::Confirmed.as_str()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if lost(&error) => Ok(false),
+            Err(error) => Err(Error::of(&self.table, &error)),
         }
     }
 
