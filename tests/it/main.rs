@@ -11,6 +11,7 @@ mod identity;
 mod infra;
 mod popin;
 mod privacy;
+mod quarantine;
 mod traps;
 mod trust;
 mod vendors;

@@ -1,7 +1,7 @@
 //! One event, whoever sent it: a CloudEvents 1.0 envelope around the vendor's own payload.
 
 use super::{
-    ids::{EventId, PageEventId, SellerId, Subject},
+    ids::{EventId, PageEventId, SellerId, Subject, TableVersion},
     kind::Kind,
     sensitive::Sensitive,
     trust::Trust,
@@ -64,6 +64,8 @@ pub struct Draft {
     pub data: Sensitive<Box<RawValue>>,
     /// Why the kind is `unknown`.
     pub reason: Option<UnknownReason>,
+    /// The table of names that it was read by: another may know it.
+    pub read_by: TableVersion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]

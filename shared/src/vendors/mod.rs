@@ -21,7 +21,7 @@ mod tests;
 
 pub use people::{Person, people};
 pub use popin_webhook::{Appointment, appointment};
-pub use table::{Family, TABLE};
+pub use table::{Family, TABLE, version};
 
 use crate::model::{
     canonical::canonical_value,
@@ -87,6 +87,7 @@ pub fn read_page(
         time: at,
         data: Sensitive::new(data.to_owned()),
         reason,
+        read_by: version(),
     })
 }
 
@@ -120,6 +121,7 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         time: found.time,
         data: Sensitive::new(data),
         reason: excess.or(reason),
+        read_by: version(),
     })
 }
 
