@@ -190,8 +190,11 @@ def check_filter(name, text, table):
         require(False, name, f"filter is not a JSON object: {text!r}")
         return
     require(leaves_are_lists(pattern), name, "filter matches on something that is not a list")
-    require(pattern.get("eventName") == ["INSERT"], name, "is woken by more than INSERT")
     record = pattern.get("dynamodb", {})
+    # A function that writes where it listens must not wake itself: what it writes is `confirmed`.
+    trust = record.get("NewImage", {}).get("trust", {}).get("S", ["confirmed"])
+    names = ["INSERT"] if "confirmed" in trust else ["INSERT", "MODIFY"]
+    require(pattern.get("eventName") == names, name, f"is woken by other than {names}")
     require(pattern.keys() <= {"eventName", "dynamodb"}, name, f"filters on {sorted(pattern)}")
     require(record and record.keys() <= {"Keys", "NewImage"}, name, f"filters on {sorted(record)}")
     keys = {k["AttributeName"] for k in table["KeySchema"]}

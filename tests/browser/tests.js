@@ -292,15 +292,33 @@ testAlone('retries back off, and a Retry-After is obeyed', async (visitor) => {
   await visitor.allStored({ page });
 });
 
-test('an API that says no is not asked again', async (visitor) => {
-  visitor.fault({ status: 400 });
-  const page = await visitor.open();
-  await visitor.click(page, 'popin', 'popin_open');
-  await until('it was asked', () => visitor.requests.length === 1);
-  await until('nothing is kept', async () => (await visitor.kept(page)).length === 0);
-  await sleep(4000);
-  equal(visitor.requests.length, 1, 'requests');
-});
+for (const status of [400, 413, 415, 422]) {
+  test(`an API that never takes it (${status}) is not asked again, and nothing is kept`, async (visitor) => {
+    visitor.fault({ status });
+    const page = await visitor.open();
+    await visitor.click(page, 'popin', 'popin_open');
+    await until('it was asked', () => visitor.requests.length === 1);
+    await until('nothing is kept', async () => (await visitor.kept(page)).length === 0);
+    await sleep(4000);
+    equal(visitor.requests.length, 1, 'requests');
+  });
+}
+
+for (const status of [401, 403, 404]) {
+  test(`an API that says no by mistake (${status}) is asked again by the next page view, and all is stored`, async (visitor) => {
+    visitor.fault({ status });
+    const page = await visitor.open();
+    await visitor.click(page, 'popin', 'popin_open', 'popin_close');
+    await until('it was asked', () => visitor.requests.length > 0);
+    await sleep(4000);
+    equal(visitor.requests.length, 1, 'requests');
+    equal((await visitor.kept(page)).length, 2, 'kept');
+    visitor.fault();
+    await page.reload();
+    await visitor.ready(page);
+    await visitor.allStored({ page });
+  });
+}
 
 test('an API that never answers does not hold up the next page view', async (visitor) => {
   visitor.fault('hang');

@@ -1,7 +1,8 @@
 //! The template and the code agree: names of variables, tables and routes.
 
 use local::template::Template;
-use std::{cell::RefCell, collections::BTreeSet};
+use serde_yaml_ng::Value as Yaml;
+use std::{cell::RefCell, collections::BTreeSet, fs};
 
 /// The names that a function asks the environment for.
 fn asked(read: impl Fn(&dyn Fn(&str) -> Option<String>)) -> BTreeSet<String> {
@@ -40,5 +41,31 @@ fn each_function_reads_just_the_variables_that_the_template_gives_it() {
     for (name, asked) in functions {
         let given: BTreeSet<String> = template.function(name).unwrap().environment.keys().cloned().collect();
         assert_eq!(given, asked, "{name}");
+    }
+}
+
+#[test]
+fn a_flood_is_turned_away_at_the_gateway() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let api = &template["Resources"]["Api"];
+    assert_eq!(api["Type"].as_str(), Some("AWS::Serverless::HttpApi"));
+    let limits = |settings: &Yaml| {
+        let limit = |name: &str| settings[name].as_u64().filter(|limit| *limit > 0);
+        limit("ThrottlingRateLimit").zip(limit("ThrottlingBurstLimit"))
+    };
+    let rest = limits(&api["Properties"]["DefaultRouteSettings"]).expect("every route has a limit");
+    // Anyone on the internet can post here: its flood leaves room for webhooks and bookings.
+    let collect = limits(&api["Properties"]["RouteSettings"]["POST /v1/collect/{seller}"]).expect("it has its own");
+    assert!(collect.0 < rest.0 && collect.1 < rest.1, "{collect:?} of {rest:?}");
+    let known: BTreeSet<String> = Template::deployed()
+        .unwrap()
+        .functions
+        .iter()
+        .flat_map(|function| &function.routes)
+        .map(|route| format!("{} {}", route.method, route.path))
+        .collect();
+    for (route, _) in api["Properties"]["RouteSettings"].as_mapping().unwrap() {
+        assert!(known.contains(route.as_str().unwrap()), "{route:?} is no route, so its limit holds for nothing");
     }
 }

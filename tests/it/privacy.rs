@@ -1,10 +1,5 @@
-//! Forgetting a person, reading the unknown again, and what a log may say.
+//! Forgetting a person, and what a log may say.
 
-use frontdesk::{
-    model::{event::Event, ids::SellerId, trust::Trust},
-    store::Events,
-    vendors,
-};
 use http::Method;
 use serde_json::{Value, json};
 use std::{
@@ -143,82 +138,6 @@ async fn the_loudest_log_has_no_person_and_no_secret_in_it() {
     }
 }
 
-/// As an older deploy stored it, which did not know the name.
-async fn store_as_unknown(shop: &Shop, event: Event) {
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    let events = Events { client, table: "frontdesk-events".to_owned() };
-    events.put(&event, &[]).await.unwrap();
-}
-
-fn unknown(body: &str) -> Event {
-    let mut draft = vendors::read_webhook(frontdesk::model::event::Vendor::Popin, body.as_bytes()).unwrap();
-    draft.kind = frontdesk::model::kind::Kind::Unknown;
-    draft.reason = Some(frontdesk::model::event::UnknownReason::Name);
-    Event {
-        seller: SellerId::parse("acme").unwrap(),
-        trust: Trust::Bearer,
-        received_at: "2026-11-23T03:00:00Z".parse().unwrap(),
-        page: None,
-        draft,
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn after_a_deploy_that_knows_more_an_event_gets_its_kind_in_place_and_once() {
-    let shop = Shop::open().await;
-    store_as_unknown(&shop, unknown(r#"{"event":"popin_call_missed","user_id":"1","timestamp":"1795400000"}"#)).await;
-    let big = json!({"event": "popin_call_remark_added", "user_id": "2", "timestamp": "1795400000", "properties": {"remark": "x".repeat(400_000)}});
-    store_as_unknown(&shop, unknown(&big.to_string())).await;
-    shop.popin_webhook(
-        json!({"event": "popin_from_the_future", "user_id": "3", "timestamp": "1795400000"}).to_string(),
-    )
-    .await;
-    let before: Vec<_> = shop.events();
-    assert_eq!(before.iter().filter(|item| item["kind"] == "unknown").count(), 3);
-    assert_eq!(shop.tick("event-intake").await, json!({"known_now": 2, "still_unknown": 1}));
-    let after = shop.events();
-    let kind = |name: &str| after.iter().find(|item| item["name"] == name).unwrap()["kind"].clone();
-    assert_eq!(
-        (kind("popin_call_missed"), kind("popin_call_remark_added"), kind("popin_from_the_future")),
-        (json!("call.missed"), json!("call.remarked"), json!("unknown"))
-    );
-    assert!(after.iter().find(|item| item["name"] == "popin_call_missed").unwrap().get("reason").is_none());
-    assert_eq!(shop.tick("event-intake").await, json!({"known_now": 0, "still_unknown": 1}));
-}
-
-#[tokio::test(start_paused = true)]
-async fn what_stays_unknown_does_not_stand_before_what_is_known_by_now() {
-    let shop = Shop::open().await;
-    for user in 0..230 {
-        store_as_unknown(
-            &shop,
-            unknown(&json!({"event": "popin_from_the_future", "user_id": user, "timestamp": "1795400000"}).to_string()),
-        )
-        .await;
-    }
-    let mut last = unknown(r#"{"event":"popin_call_missed","user_id":"1","timestamp":"1795400000"}"#);
-    last.received_at += jiff::SignedDuration::from_secs(60);
-    store_as_unknown(&shop, last).await;
-    assert_eq!(shop.tick("event-intake").await, json!({"known_now": 1, "still_unknown": 230}));
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_whole_day_sent_again_stores_nothing_new() {
-    let shop = Shop::open().await;
-    let day: Vec<String> = (0..200)
-        .map(|n| json!({"event": "popin_call_missed", "user_id": n % 40, "timestamp": (1_795_400_000 + n * 300).to_string(), "properties": {"customer_name": NAME}}).to_string())
-        .collect();
-    for body in &day {
-        assert_eq!(shop.popin_webhook(body.clone()).await.body["stored"], true);
-    }
-    let stored = shop.events().len();
-    shop.advance(86_400);
-    for body in &day {
-        assert_eq!(shop.popin_webhook(body.clone()).await.body["stored"], false);
-    }
-    assert_eq!(shop.events().len(), stored);
-}
-
 #[tokio::test(start_paused = true)]
 async fn the_snippet_is_served_with_a_tag_and_may_be_kept() {
     let shop = Shop::open().await;
@@ -227,10 +146,4 @@ async fn the_snippet_is_served_with_a_tag_and_may_be_kept() {
     assert_eq!(first.header("cache-control"), "public, max-age=3600");
     let tag = first.header("etag").to_owned();
     assert_eq!(shop.send(Method::GET, "/v1/frontdesk.js", &[("if-none-match", &tag)], "").await.status, 304);
-}
-
-#[tokio::test(start_paused = true)]
-async fn nobody_but_the_schedule_can_have_the_quarantine_read_again() {
-    let shop = Shop::open().await;
-    assert_eq!(shop.send(Method::POST, "/v1/schedule/requarantine", &[], "{}").await.status, 404);
 }

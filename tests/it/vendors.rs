@@ -27,7 +27,7 @@ fn vendor(family: Family) -> (&'static str, bool) {
 }
 
 /// The id that is the vendor's own thread, by its name in the payload.
-fn thread(family: Family, fixture: &Value, page: &str) -> Option<String> {
+fn thread(family: Family, name: &str, fixture: &Value, page: &str) -> Option<String> {
     let text = |value: &Value| match value {
         Value::String(text) if !text.is_empty() => Some(text.clone()),
         Value::Number(number) => Some(number.to_string()),
@@ -39,6 +39,8 @@ fn thread(family: Family, fixture: &Value, page: &str) -> Option<String> {
         Family::PopinPage => text(&data["uid"]),
         Family::PopinWebhook => text(&fixture["user_id"]),
         Family::PopinOutgoing => text(&fixture["session_id"]),
+        // Told by its own event, so it stands under it.
+        Family::ChiliPiperPage if name == "booking-confirmed" => text(&args["eventId"]),
         Family::ChiliPiperPage => text(&args["routeId"]).or_else(|| text(&args["eventId"])),
         Family::ChiliPiperWebhook => text(&fixture["meetingIdChili"]),
         Family::FullviewPage => text(&data["callId"]),
@@ -70,7 +72,7 @@ async fn every_name_of_the_table_comes_in_with_its_kind_subject_and_trust() {
         }
         let events = shop.events();
         assert_eq!(events.len(), before + 1, "{name} was stored once");
-        let subject = thread(*family, &fixture, &page);
+        let subject = thread(*family, name, &fixture, &page);
         let trust = if is_page { "claimed" } else { "bearer" };
         let stored = events
             .iter()

@@ -17,7 +17,7 @@ use frontdesk::{
         trust::Trust,
     },
     popin::Transport,
-    store::{self, Bookings, Slots, keys},
+    store::{self, Bookings, Events, Slots, keys},
 };
 use futures_util::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -39,6 +39,8 @@ const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 /// What an invocation works with.
 pub struct App {
     pub sellers: Source,
+    /// Only to note which of them Popin and we agree on.
+    pub events: Events,
     pub bookings: Bookings,
     pub slots: Slots,
     pub transport: Arc<dyn Transport>,
@@ -54,10 +56,11 @@ impl App {
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
         let client = aws.connection(net.sdk()).client();
         let slots = Slots { client: client.clone(), table: config.slots_table };
+        let events = Events { client: client.clone(), table: config.events_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         bookings.warm().await;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+        Ok(Self { sellers, events, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
     }
 }
 
@@ -146,7 +149,7 @@ async fn take_record(app: &App, sellers: &Sellers, record: &EventRecord, patienc
         }
     } else {
         match keys::parse_event_seller(&pk) {
-            Some(seller) => take_witness(app, sellers, &seller, record).await,
+            Some(seller) => take_witness(app, sellers, &seller, keys::Key { pk, sk }, record).await,
             None => Ok(()),
         }
     };
@@ -163,7 +166,15 @@ struct Seen {
     data: String,
 }
 
-async fn take_witness(app: &App, sellers: &Sellers, id: &SellerId, record: &EventRecord) -> Result<(), store::Error> {
+/// Settles or marks the booking first and notes it at the event then: a record that comes again in between finds the
+/// booking witnessed, and the event is noted all the same.
+async fn take_witness(
+    app: &App,
+    sellers: &Sellers,
+    id: &SellerId,
+    event: keys::Key,
+    record: &EventRecord,
+) -> Result<(), store::Error> {
     let seen: Option<Seen> = serde_dynamo::from_item(record.change.new_image.clone()).ok();
     let known = sellers
         .get(id.as_str())
@@ -186,10 +197,13 @@ async fn take_witness(app: &App, sellers: &Sellers, id: &SellerId, record: &Even
             metrics.count("BookingsNeedingHuman", 1);
             tracing::warn!(seller = %id, booking.id = %booking, "booking.contradicted_by_webhook");
         }
-        Witnessed::Nobody => {}
+        Witnessed::Before(_) | Witnessed::Nobody => {}
     }
     metrics.emit(FUNCTION, id.as_str(), now);
-    Ok(())
+    match witnessed {
+        Witnessed::Settled(_) | Witnessed::Seen(_) | Witnessed::Before(_) => app.events.confirm(event).await.map(drop),
+        Witnessed::Contradicted(_) | Witnessed::Nobody => Ok(()),
+    }
 }
 
 /// Whatever is due, of every seller; what somebody else is at is left alone.

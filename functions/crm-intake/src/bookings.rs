@@ -19,6 +19,7 @@ use frontdesk::{
         ids::{BookingId, SellerId},
         seller::{Seller, Sellers},
         state::{RefusedReason, Resolution, State},
+        trust::Trust,
     },
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
@@ -39,7 +40,7 @@ pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result
     let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
     let wanted = request::parse(&body, seller, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
-    let trigger = Trigger { connector: "bookings", key, fingerprint, wanted };
+    let trigger = Trigger { connector: "bookings", trust: Trust::Bearer, key, fingerprint, wanted };
     book(app, request, (id, seller), trigger).await
 }
 
@@ -61,6 +62,7 @@ pub(crate) async fn book(
     });
     let requested =
         Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await.map_err(|error| match error {
+            RequestError::NotProven(_) => Problem::not_authenticated(),
             RequestError::KeyReused => Problem::new(
                 StatusCode::UNPROCESSABLE_ENTITY,
                 "idempotency_key_reused",

@@ -5,7 +5,7 @@ use frontdesk::{
     crm::standard,
     edge::answer::{self, MOST_WEBHOOK, Problem},
     flow::request_booking::Trigger,
-    model::{canonical::canonical_value, hash, seller::Secret},
+    model::{canonical::canonical_value, hash, seller::Secret, trust::Trust},
 };
 use lambda_http::{Body, Request, Response};
 use serde_json::Value;
@@ -41,6 +41,7 @@ async fn standard(app: &App, request: &Request, seller: &str) -> Result<Response
     let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
     let wanted = standard::parse(&body, seller, now);
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
-    let trigger = Trigger { connector: "standard", key: headers.id.to_owned(), fingerprint, wanted };
+    let key = headers.id.to_owned();
+    let trigger = Trigger { connector: "standard", trust: Trust::Signed, key, fingerprint, wanted };
     book(app, request, (id, seller), trigger).await
 }

@@ -31,6 +31,10 @@
   const MOST_KEPT_CHARS = 100 * KIB;
   const LONGEST_KEPT = 7 * 24 * 3600 * SECOND;
 
+  // What the server will never take, however often it is asked. Any other "no" may be a mistake that somebody mends: an
+  // origin or a seller that is not in the document yet.
+  const NEVER_TAKEN = [400, 413, 415, 422];
+
   const CHILI_PIPER = /^https:\/\/([a-z0-9-]+\.)+chilipiper\.com$/;
   const FULLVIEW = [
     'callRequested', 'callAccepted', 'callDenied', 'callEnded',
@@ -224,10 +228,11 @@
       waiting = waiting.concat(batch);
       most = Math.max(1, batch.length >> 1);
     };
-    const settled = () => {
+    const settled = (answer) => {
       failures = notBefore = 0;
       most = Math.min(MOST_BATCH_EVENTS, most * 2);
-      batch.forEach((event) => forget(event.key));
+      // What is left is not asked about again before the next page view, which finds it where it is kept.
+      if (answer.ok || NEVER_TAKEN.includes(answer.status)) batch.forEach((event) => forget(event.key));
     };
 
     // In a promise, so that a `fetch` that the page replaced and that throws is a failure like any other.
@@ -244,7 +249,7 @@
     }))).then((answer) => {
       const { status } = answer;
       if (status > 499 || status === 429 || status === 408) failed(answer);
-      else settled();
+      else settled(answer);
       // Read to its end: until then the request counts towards the browser's 64 KiB.
       return answer.text();
     }, () => failed()).catch(nothing).then(() => {

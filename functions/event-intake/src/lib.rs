@@ -17,7 +17,14 @@ use frontdesk::{
         requarantine::{Reread, requarantine},
         take_event::{BatchError, WebhookError, take_page_events, take_webhook},
     },
-    model::{event::Vendor, hash, ids::SellerId, kind::Kind, seller::Seller, trust::Trust},
+    model::{
+        event::Vendor,
+        hash,
+        ids::SellerId,
+        kind::Kind,
+        seller::Seller,
+        trust::{NotProven, Trust},
+    },
     store::{self, Events, events::Stored},
     vendors::collect::Unreadable,
 };
@@ -98,6 +105,7 @@ async fn take_batch(
             "Too many events",
             "A batch takes 100 events at most.",
         ),
+        BatchError::NotProven(NotProven) => Problem::not_authenticated(),
         BatchError::Store(error) => unavailable(&error),
     })?;
     let mut metrics = Metrics::default();
@@ -138,21 +146,40 @@ fn snippet(request: &Request) -> Response<Body> {
     response
 }
 
-/// Reads every seller's quarantine again; after a deploy, what is known by now gets its kind.
+/// Reads every seller's quarantine again; after a deploy, what is known by now gets its kind. Each seller has an equal
+/// share of the time, and what one leaves of it is the others': nobody's flood keeps another waiting.
 async fn reread(app: &App) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
     let until = now + REREADING;
     let mut total = Reread::default();
-    for (id, _) in sellers.iter() {
-        let reread = requarantine(&app.events, id, &*app.clock, until).await.map_err(|error| unavailable(&error))?;
+    // Another seller is the first in each hour: where the time does not do for all, nobody is always the last.
+    let hour = usize::try_from(now.as_second().div_euclid(3600)).unwrap_or_default();
+    let mut in_turn: Vec<_> = sellers.iter().map(|(id, _)| id).collect();
+    let count = in_turn.len();
+    in_turn.rotate_left(hour % count.max(1));
+    for (waiting, id) in (1..=count).rev().zip(in_turn) {
+        let now = app.clock.now();
+        let share = until.duration_since(now) / i32::try_from(waiting).unwrap_or(i32::MAX);
+        // A seller whose partition does not answer must not cost the others their turn.
+        let reread = requarantine(&app.events, id, &*app.clock, now + share).await.unwrap_or_else(|error| {
+            unavailable(&error);
+            Reread { failed: 1, ..Reread::default() }
+        });
         total.known_now += reread.known_now;
         total.still_unknown += reread.still_unknown;
+        total.failed += reread.failed;
         let mut metrics = Metrics::default();
-        metrics.count("EventsInQuarantine", reread.still_unknown).count("EventsReread", reread.known_now);
+        metrics
+            .count("EventsReread", reread.known_now)
+            .count("EventsStillUnknown", reread.still_unknown)
+            .count("EventsNotReread", reread.failed);
         metrics.emit(FUNCTION, id.as_str(), now);
     }
-    Ok(answer::json(StatusCode::OK, &json!({"known_now": total.known_now, "still_unknown": total.still_unknown})))
+    Ok(answer::json(
+        StatusCode::OK,
+        &json!({"known_now": total.known_now, "still_unknown": total.still_unknown, "failed": total.failed}),
+    ))
 }
 
 async fn preflight(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
@@ -178,6 +205,7 @@ async fn webhook(
     let (stored, kind) =
         take_webhook(&app.events, seller, vendor, Trust::Bearer, body, now).await.map_err(|error| match error {
             WebhookError::NotJson => Problem::not_json(),
+            WebhookError::NotProven(NotProven) => Problem::not_authenticated(),
             WebhookError::Store(error) => unavailable(&error),
         })?;
     let new = stored == Stored::New;

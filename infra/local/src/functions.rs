@@ -84,11 +84,11 @@ impl InProcess {
         let (sellers, transport) = (&wiring.sellers, &wiring.transport);
         let (clock, random) = (&wiring.clock, &wiring.random);
         Ok(Self {
-            event_intake: event_intake::App { sellers: sellers.clone(), events, clock: clock.clone() },
+            event_intake: event_intake::App { sellers: sellers.clone(), events: events.clone(), clock: clock.clone() },
             slots_api: slots_api::App { sellers: sellers.clone(), slots: slots.clone(), clock: clock.clone() },
             crm_intake: crm_intake::App {
                 sellers: sellers.clone(),
-                events: Events { client: client(), table: template.table_of("EVENTS_TABLE")? },
+                events: events.clone(),
                 bookings: bookings.clone(),
                 slots: slots.clone(),
                 transport: transport.clone(),
@@ -104,6 +104,7 @@ impl InProcess {
             },
             booking_worker: booking_worker::App {
                 sellers: sellers.clone(),
+                events,
                 bookings,
                 slots,
                 transport: transport.clone(),

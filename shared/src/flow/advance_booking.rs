@@ -171,7 +171,7 @@ impl<'a> Worker<'a> {
         for slot in booking.call.suitable(&free) {
             let first = diary.place(slot.start, rules.capacity).unwrap_or(0);
             for place in first..rules.capacity {
-                let held = Held { slot: slot.clone(), place, unsettled: false };
+                let held = Held { slot: slot.clone(), place, unsettled: 0 };
                 match self.save(booking.clone(), Outcome::SlotPicked(held), None).await? {
                     Wrote::Claimed => {}
                     Wrote::Done(done) => return Ok(done),

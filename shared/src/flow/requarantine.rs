@@ -4,7 +4,7 @@ use super::Clock;
 use crate::{
     model::{
         event::Vendor,
-        ids::{PageEventId, SellerId},
+        ids::{PageEventId, SellerId, TableVersion},
         kind::Kind,
         trust::Trust,
     },
@@ -17,50 +17,80 @@ use crate::{
 use jiff::Timestamp;
 use serde_json::value::RawValue;
 
-/// What became of a seller's quarantine.
+/// What became of a seller's quarantine. Only what this table of names had not read before is looked at.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Reread {
     pub known_now: usize,
     pub still_unknown: usize,
+    /// Looked at again in the next run.
+    pub failed: usize,
 }
 
-/// Entries looked at in one page.
+/// Entries in one page.
 const PAGE: i32 = 100;
 
-/// Page by page through all that waits, or until the time is over: the rest is looked at in the next run.
+/// Page by page through all that this table of names has not read yet, or until the time is over. What stays unknown is
+/// put behind, so the next run goes on where this one ended, and none reads an event twice by one table.
 pub async fn requarantine(
     events: &Events,
     seller: &SellerId,
     clock: &dyn Clock,
     until: Timestamp,
 ) -> Result<Reread, store::Error> {
+    let version = &vendors::version();
     let mut reread = Reread::default();
     let mut last = None;
-    while clock.now() < until {
-        let page = events.in_quarantine(seller, last.as_ref(), PAGE).await?;
+    'pages: while clock.now() < until {
+        let page = events.in_quarantine(seller, version, last.as_ref(), PAGE).await?;
         if page.is_empty() {
             break;
         }
-        read_page(events, &page, &mut reread).await?;
+        for entry in &page {
+            // One by one, so that no more than one look goes on when the time is over.
+            if clock.now() >= until {
+                break 'pages;
+            }
+            match look(events, entry, version).await {
+                Ok(Look::Known) => reread.known_now += 1,
+                Ok(Look::Unknown) => reread.still_unknown += 1,
+                Ok(Look::Done) => {}
+                // One that cannot be read or written must not hold up the others.
+                Err(error) => {
+                    reread.failed += 1;
+                    tracing::error!(seller = %seller, error = %error, "quarantine.not_reread");
+                }
+            }
+        }
         last = page.into_iter().last();
     }
     Ok(reread)
 }
 
-async fn read_page(events: &Events, page: &[Entry], reread: &mut Reread) -> Result<(), store::Error> {
-    for entry in page {
-        let kind = events.waiting(entry).await?.map(|waiting| read(&waiting));
-        match kind {
-            Some(Kind::Unknown) => reread.still_unknown += 1,
-            Some(kind) => {
-                reread.known_now += usize::from(events.set_kind(entry, kind).await?);
-                events.drop_entry(entry).await?;
-            }
-            // Gone, erased, or known already: the entry is all that is left of it.
-            None => events.drop_entry(entry).await?,
+/// What a look at an entry came to.
+enum Look {
+    /// It has its kind now, and it was us who gave it.
+    Known,
+    Unknown,
+    /// Gone, erased, or looked at by somebody else meanwhile.
+    Done,
+}
+
+async fn look(events: &Events, entry: &Entry, version: &TableVersion) -> Result<Look, store::Error> {
+    match events.waiting(entry).await?.map(|waiting| read(&waiting)) {
+        Some(Kind::Unknown) => {
+            let us = events.read_in_vain(entry, version).await?;
+            Ok(if us { Look::Unknown } else { Look::Done })
+        }
+        Some(kind) => {
+            let us = events.set_kind(entry, kind).await?;
+            events.drop_entry(entry).await?;
+            Ok(if us { Look::Known } else { Look::Done })
+        }
+        None => {
+            events.drop_entry(entry).await?;
+            Ok(Look::Done)
         }
     }
-    Ok(())
 }
 
 /// The kind that today's table gives it. What a browser claimed came by the page's route, all else by a webhook's.

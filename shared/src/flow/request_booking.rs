@@ -13,6 +13,7 @@ use crate::{
         lead::{CallRequest, Lead},
         seller::normal_email,
         state::State,
+        trust::{Action, NotProven, Trust},
     },
     store::{
         self,
@@ -26,6 +27,8 @@ use jiff::Timestamp;
 pub struct Trigger {
     /// `bookings`, or the CRM's connector.
     pub connector: &'static str,
+    /// How far the caller is proven.
+    pub trust: Trust,
     /// The caller's key, or the best that the CRM's event has.
     pub key: String,
     /// Of what was asked for, in one spelling.
@@ -36,6 +39,8 @@ pub struct Trigger {
 
 #[derive(Debug, thiserror::Error)]
 pub enum RequestError {
+    #[error(transparent)]
+    NotProven(#[from] NotProven),
     #[error("the key was used for another request")]
     KeyReused,
     #[error("the first request with this key is still running")]
@@ -64,6 +69,7 @@ pub async fn request_booking(
     trigger: Trigger,
     wait: Option<Patience>,
 ) -> Result<Requested, RequestError> {
+    Action::Book.require(trigger.trust)?;
     let now = desk.clock.now();
     let key_hash = hash::short(&[trigger.connector, &trigger.key]);
     let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint };

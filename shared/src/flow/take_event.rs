@@ -7,7 +7,7 @@ use crate::{
         kind::Kind,
         phone::{Country, Phone},
         seller::{Seller, normal_email},
-        trust::Trust,
+        trust::{Action, NotProven, Trust},
     },
     store::{self, Events, events::Stored},
     vendors::{
@@ -41,6 +41,8 @@ pub enum BatchError {
     #[error(transparent)]
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
+    NotProven(#[from] NotProven),
+    #[error(transparent)]
     Store(#[from] store::Error),
 }
 
@@ -53,11 +55,13 @@ pub async fn take_page_events(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Taken, BatchError> {
+    let trust = Trust::Claimed;
+    Action::Store.require(trust)?;
     let batch = collect::read(body, origin)?;
     let mut taken = Taken { ignored: batch.chatter, rejected: batch.rejected, ..Taken::default() };
     let mut writes = stream::iter(batch.events)
         .map(|(draft, page)| async move {
-            let event = Event { seller: seller.0.clone(), trust: Trust::Claimed, received_at: now, page, draft };
+            let event = Event { seller: seller.0.clone(), trust, received_at: now, page, draft };
             let people = people(&event, seller.1);
             (event.draft.kind, events.put(&event, &people).await)
         })
@@ -85,6 +89,7 @@ pub async fn take_webhook(
     body: &[u8],
     now: Timestamp,
 ) -> Result<(Stored, Kind), WebhookError> {
+    Action::Store.require(trust)?;
     let draft = vendors::read_webhook(vendor, body).map_err(|_| WebhookError::NotJson)?;
     let kind = draft.kind;
     let event = Event { seller: seller.0.clone(), trust, received_at: now, page: None, draft };
@@ -113,6 +118,8 @@ fn people(event: &Event, seller: &Seller) -> Vec<String> {
 pub enum WebhookError {
     #[error("the body is not JSON")]
     NotJson,
+    #[error(transparent)]
+    NotProven(#[from] NotProven),
     #[error(transparent)]
     Store(#[from] store::Error),
 }

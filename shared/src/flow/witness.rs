@@ -25,7 +25,9 @@ pub enum Witnessed {
     Seen(BookingId),
     /// The webhook tells of the same person's call, and it is another than was asked for: a person looks at it.
     Contradicted(BookingId),
-    /// Nobody here made such a booking, or it was witnessed before: only an event.
+    /// It had been witnessed before.
+    Before(BookingId),
+    /// Nobody here made such a booking: only an event.
     Nobody,
 }
 
@@ -61,9 +63,9 @@ pub async fn witness(
             return Ok(witnessed);
         }
     }
-    // It fits nothing that we asked for. Where it was witnessed before, it is a copy; else it may be about a call of ours.
-    if persons.iter().any(|booking| seen.has_told_of(booking)) {
-        return Ok(Witnessed::Nobody);
+    // It fits nothing that still wonders. Where it was witnessed before, it is a copy; else it may be about a call of ours.
+    if let Some(booking) = persons.iter().find(|booking| seen.has_told_of(booking)) {
+        return Ok(Witnessed::Before(booking.id.clone()));
     }
     let another_time = persons.into_iter().find(|booking| seen.may_contradict(booking, seller));
     let contradicted = match another_time {
@@ -147,6 +149,7 @@ async fn settle(
             Saved::Done => return Ok(Some(Witnessed::Settled(next.id))),
             // A worker wrote meanwhile, its own reply perhaps: look again.
             Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
+                Some(fresh) if seen.has_told_of(&fresh) => return Ok(Some(Witnessed::Before(fresh.id))),
                 Some(fresh) if seen.tells_of(&fresh) => booking = fresh,
                 Some(_) | None => return Ok(None),
             },

@@ -1,7 +1,7 @@
 //! One event, whoever sent it: a CloudEvents 1.0 envelope around the vendor's own payload.
 
 use super::{
-    ids::{EventId, PageEventId, SellerId, Subject},
+    ids::{EventId, PageEventId, SellerId, Subject, TableVersion},
     kind::Kind,
     sensitive::Sensitive,
     trust::Trust,
@@ -64,6 +64,8 @@ pub struct Draft {
     pub data: Sensitive<Box<RawValue>>,
     /// Why the kind is `unknown`.
     pub reason: Option<UnknownReason>,
+    /// The table of names that it was read by: another may know it.
+    pub read_by: TableVersion,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -72,6 +74,10 @@ pub enum UnknownReason {
     Name,
     /// The payload has no readable name.
     Shape,
+    /// The payload is nested too deep to be read.
+    Depth,
+    /// The payload has too many keys to be read.
+    Keys,
 }
 
 impl UnknownReason {
@@ -79,6 +85,8 @@ impl UnknownReason {
         match self {
             Self::Name => "unknown_name",
             Self::Shape => "unknown_shape",
+            Self::Depth => "too_deep",
+            Self::Keys => "too_many_keys",
         }
     }
 }

@@ -45,6 +45,8 @@ ids! {
     }),
     /// The vendor's own thread: a uid, a call, a meeting. Bounded, because it is part of a key.
     Subject: |id| (1..=256).contains(&id.len()),
+    /// One table of the vendors' names. It is part of a key, and has no order.
+    TableVersion: |id| (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()),
     /// Popin's customer: opaque bytes, sent back as they came (vendors.md, trap 4).
     CustomerId: |id| (1..=512).contains(&id.len()),
 }

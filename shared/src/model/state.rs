@@ -15,11 +15,16 @@ pub struct Customer {
 pub struct Held {
     pub slot: Slot,
     pub place: u32,
-    /// An earlier ask for this very slot was never settled: Popin may have the call.
-    pub unsettled: bool,
+    /// So many earlier asks for this very slot were never settled: Popin may have the call.
+    pub unsettled: u32,
 }
 
 impl Held {
+    /// One ask less that nobody knows the end of.
+    fn settled(self) -> Self {
+        Self { unsettled: self.unsettled.saturating_sub(1), ..self }
+    }
+
     /// Whether both stand on the same claim.
     pub fn same_place(&self, other: &Self) -> bool {
         self.slot == other.slot && self.place == other.place
@@ -253,12 +258,19 @@ impl State {
             (Self::Captured { customer }, SlotPicked(held)) => Ok(Self::SlotHeld { customer, held }),
             (Self::Captured { customer }, NothingFree) => Ok(Self::NoSlot { customer }),
             // An earlier ask for this slot may have had its effect: the claim stays, and a person looks.
-            (Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }, SlotGone(_) | SlotPassed) => {
+            (Self::SlotHeld { customer, held: held @ Held { unsettled: 1.., .. } }, SlotGone(_) | SlotPassed) => {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }
-            (Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }, GaveUp(reason)) => {
+            (Self::SlotHeld { customer, held: held @ Held { unsettled: 1.., .. } }, GaveUp(reason)) => {
                 Ok(ask_human(customer, Some(held), reason))
             }
+            // Asked again for a slot that an earlier ask may have taken for us, Popin says no: that is no definite no.
+            (
+                Self::SlotHeld { customer, held: held @ Held { unsettled: 2.., .. } }
+                | Self::Scheduling { customer, held: held @ Held { unsettled: 1.., .. } }
+                | Self::InDoubt { customer, held: held @ Held { unsettled: 1.., .. }, .. },
+                SlotRefused | SlotGone(_),
+            ) => Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown)),
             (Self::SlotHeld { customer, .. }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
             (Self::SlotHeld { customer, .. }, SlotPassed) => Ok(Self::Captured { customer }),
             (
@@ -286,14 +298,12 @@ impl State {
             ) => Ok(ask_human(customer, Some(held), HumanReason::ReplyDisagrees)),
             // Two calls are under way for one lead, or one at another time: only a person can tell.
             (
-                Self::SlotHeld { customer, held: held @ Held { unsettled: true, .. } }
+                Self::SlotHeld { customer, held: held @ Held { unsettled: 1.., .. } }
                 | Self::Scheduling { customer, held }
                 | Self::InDoubt { customer, held, .. },
                 Contradicted(_),
             ) => Ok(ask_human(customer, Some(held), HumanReason::WebhookDisagrees)),
-            (Self::SlotHeld { customer, held }, NotDone) => {
-                Ok(Self::SlotHeld { customer, held: Held { unsettled: false, ..held } })
-            }
+            (Self::SlotHeld { customer, held }, NotDone) => Ok(Self::SlotHeld { customer, held: held.settled() }),
             (
                 Self::SlotHeld { customer, .. } | Self::Scheduling { customer, .. } | Self::InDoubt { customer, .. },
                 SlotRefused,
@@ -314,7 +324,7 @@ impl State {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }
             (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::Retry)) => {
-                Ok(Self::SlotHeld { customer, held: Held { unsettled: true, ..held } })
+                Ok(Self::SlotHeld { customer, held: Held { unsettled: held.unsettled + 1, ..held } })
             }
 
             // Seen by both sides.

@@ -33,11 +33,11 @@ impl Trust {
 /// What an event may set in motion.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Action {
-    /// Keeping it.
+    /// Keeping it: `flow::take_event`.
     Store,
-    /// Settling a booking whose outcome is unknown.
+    /// Settling a booking whose outcome is unknown: `flow::witness`.
     Witness,
-    /// Making a booking.
+    /// Making a booking: `flow::request_booking`.
     Book,
 }
 
@@ -52,5 +52,29 @@ impl Action {
 
     pub fn allowed_to(self, trust: Trust) -> bool {
         trust >= self.least_trust()
+    }
+
+    /// The same for a caller who is told: the flow that takes an action begins with this.
+    pub fn require(self, trust: Trust) -> Result<(), NotProven> {
+        if self.allowed_to(trust) { Ok(()) } else { Err(NotProven) }
+    }
+}
+
+/// Whoever says so is proven less than the action needs.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("not proven enough")]
+pub struct NotProven;
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn each_action_is_allowed_from_its_least_trust_on() {
+        let allowed = |action: Action| Trust::ALL.map(|trust| action.allowed_to(trust));
+        assert_eq!(allowed(Action::Store), [true; 4]);
+        assert_eq!(allowed(Action::Witness), [false, true, true, true]);
+        assert_eq!(allowed(Action::Book), [false, true, true, true]);
+        assert_eq!(Action::Book.require(Trust::Claimed), Err(NotProven));
     }
 }

@@ -2,6 +2,7 @@
 
 use super::{
     CONFLICTS, Cancelled, Error, cancelled,
+    index::entry_item,
     item::{Item, keyed, n, s},
     keys, lost, pause_after,
 };
@@ -9,6 +10,7 @@ use crate::model::{
     event::{Event, Far, KEPT},
     instant,
     kind::Kind,
+    trust::Trust,
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -82,7 +84,7 @@ impl Events {
         self.transact(parts).await
     }
 
-    async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Stored, Error> {
+    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Stored, Error> {
         let mut conflicts = 0;
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
@@ -98,6 +100,26 @@ impl Events {
         }
     }
 
+    /// Notes that an event matches what was asked of Popin; true when it was us. Once only: each write of an event goes
+    /// through its stream.
+    pub async fn confirm(&self, event: keys::Key) -> Result<bool, Error> {
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(event)))
+            .update_expression("SET trust = :confirmed")
+            .condition_expression("attribute_exists(pk) AND trust <> :confirmed")
+            .expression_attribute_values(":confirmed", s(Trust::Confirmed.as_str()))
+            .send()
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if lost(&error) => Ok(false),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
     /// One cheap signed call, so that the first event finds the connection open.
     pub async fn warm(&self) {
         let key = keys::Key { pk: "-".into(), sk: "warm".into() };
@@ -108,19 +130,12 @@ impl Events {
 /// What an index is for: finding a person's events again, and those that nobody could read yet.
 fn entries(event: &Event, people: &[String]) -> Vec<Item> {
     let (seller, subject, id) = (&event.seller, &event.draft.subject, &event.standing().id);
-    let waits =
-        (event.draft.kind == Kind::Unknown).then(|| keys::quarantine_entry(seller, event.received_at, subject, id));
+    let unknown = event.draft.kind == Kind::Unknown;
+    let waits = unknown.then(|| keys::quarantine_entry(seller, &event.draft.read_by, event.received_at, subject, id));
     let tells = people.iter().map(|person| keys::person_entry(seller, person, subject, id));
     let expires_at = (event.received_at + KEPT).as_second();
-    let entry = |key| {
-        let of = keys::event(seller, subject, id);
-        let mut item = keyed(key);
-        item.insert("event_pk".into(), s(of.pk));
-        item.insert("event_sk".into(), s(of.sk));
-        item.insert("expires_at".into(), n(expires_at));
-        item
-    };
-    waits.into_iter().chain(tells).map(entry).collect()
+    let of = keys::event(seller, subject, id);
+    waits.into_iter().chain(tells).map(|key| entry_item(key, &of, expires_at)).collect()
 }
 
 /// As much of a payload as one item takes; the rest stands beside it under `{event id}~2` and on.

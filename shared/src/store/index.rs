@@ -2,11 +2,18 @@
 
 use super::{
     Error, Events,
+    events::Stored,
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
     lost,
 };
-use crate::model::{ids::SellerId, instant, kind::Kind, sensitive::Sensitive};
+use crate::model::{
+    ids::{SellerId, TableVersion},
+    instant,
+    kind::Kind,
+    sensitive::Sensitive,
+};
+use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 use jiff::Timestamp;
 
 /// An entry of an index, and the event that it tells of.
@@ -14,6 +21,15 @@ use jiff::Timestamp;
 pub struct Entry {
     key: Key,
     event: Key,
+    /// As the event has it, in seconds since the epoch.
+    expires_at: i64,
+}
+
+/// Which part of a partition.
+enum Range {
+    Whole,
+    Before(String),
+    From(String),
 }
 
 /// An event as it waits in quarantine.
@@ -30,26 +46,48 @@ pub struct Waiting {
 impl Events {
     /// A person's events, page by page.
     pub async fn of_person(&self, seller: &SellerId, person: &str, most: i32) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::person_partition(seller, person), None, most).await
+        self.entries_of(keys::person_partition(seller, person), Range::Whole, None, most).await
     }
 
-    /// What waits for a name that is known, the oldest first; from behind `after` on.
+    /// What waits and was not read in vain by this very table of names, page by page; from behind `after` on.
     pub async fn in_quarantine(
         &self,
         seller: &SellerId,
+        version: &TableVersion,
         after: Option<&Entry>,
         most: i32,
     ) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::quarantine_partition(seller), after, most).await
+        let partition = || keys::quarantine_partition(seller);
+        // What this table has read lies in between: it is not even looked at.
+        let (first, end) = keys::quarantine_read_by(version);
+        let beyond = after.filter(|entry| entry.key.sk >= end);
+        if beyond.is_none() {
+            let entries = self.entries_of(partition(), Range::Before(first), after, most).await?;
+            if !entries.is_empty() {
+                return Ok(entries);
+            }
+        }
+        self.entries_of(partition(), Range::From(end), beyond, most).await
     }
 
-    async fn entries_of(&self, partition: String, after: Option<&Entry>, most: i32) -> Result<Vec<Entry>, Error> {
-        let reply = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(partition))
+    async fn entries_of(
+        &self,
+        partition: String,
+        range: Range,
+        after: Option<&Entry>,
+        most: i32,
+    ) -> Result<Vec<Entry>, Error> {
+        let query = self.client.query().table_name(&self.table).expression_attribute_values(":pk", s(partition));
+        let query = match range {
+            Range::Whole => query.key_condition_expression("pk = :pk"),
+            Range::Before(end) => {
+                query.key_condition_expression("pk = :pk AND sk < :end").expression_attribute_values(":end", s(end))
+            }
+            Range::From(first) => query
+                .key_condition_expression("pk = :pk AND sk >= :first")
+                .expression_attribute_values(":first", s(first)),
+        };
+        let reply = query
             .set_exclusive_start_key(after.map(|entry| keyed(entry.key.clone())))
             .consistent_read(true)
             .limit(most)
@@ -62,7 +100,8 @@ impl Events {
     fn entry(&self, item: &Item) -> Result<Entry, Error> {
         let read = Reader { table: &self.table, item };
         let key = |pk, sk| Ok::<_, Error>(Key { pk: read.text(pk)?.to_owned(), sk: read.text(sk)?.to_owned() });
-        Ok(Entry { key: key("pk", "sk")?, event: key("event_pk", "event_sk")? })
+        let expires_at = read.number("expires_at")?;
+        Ok(Entry { key: key("pk", "sk")?, event: key("event_pk", "event_sk")?, expires_at })
     }
 
     /// The event of an entry, whole; `None` when it is gone, was erased, or has its kind already.
@@ -142,6 +181,22 @@ impl Events {
         }
     }
 
+    /// Puts an entry where this table of names finds what it has read in vain; true when it was us. Whoever else looked
+    /// at it meanwhile has moved it there, or taken it out, already.
+    pub async fn read_in_vain(&self, entry: &Entry, version: &TableVersion) -> Result<bool, Error> {
+        let delete = Delete::builder()
+            .table_name(&self.table)
+            .set_key(Some(keyed(entry.key.clone())))
+            .condition_expression("attribute_exists(pk)")
+            .build()
+            .expect("table, key and condition are set");
+        let item = entry_item(keys::quarantine_reread(&entry.key, version), &entry.event, entry.expires_at);
+        let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
+        let parts =
+            vec![TransactWriteItem::builder().delete(delete).build(), TransactWriteItem::builder().put(put).build()];
+        Ok(self.transact(parts).await? == Stored::New)
+    }
+
     /// Takes an entry out of its index.
     pub async fn drop_entry(&self, entry: &Entry) -> Result<(), Error> {
         self.delete(entry.key.clone()).await
@@ -151,4 +206,13 @@ impl Events {
         let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
+}
+
+/// An entry of an index, as an item.
+pub(super) fn entry_item(key: Key, event: &Key, expires_at: i64) -> Item {
+    let mut item = keyed(key);
+    item.insert("event_pk".into(), s(event.pk.as_str()));
+    item.insert("event_sk".into(), s(event.sk.as_str()));
+    item.insert("expires_at".into(), n(expires_at));
+    item
 }

@@ -1,7 +1,7 @@
 //! Every key is spelled here; the test asserts the strings of README's table.
 
 use crate::model::{
-    ids::{BookingId, EventId, SellerId, Subject},
+    ids::{BookingId, EventId, SellerId, Subject, TableVersion},
     instant,
 };
 use jiff::Timestamp;
@@ -38,9 +38,28 @@ pub fn person_partition(seller: &SellerId, person: &str) -> String {
     format!("{seller}#person#{person}")
 }
 
-/// Where events of unknown kind wait for a deploy that knows them, the oldest first.
-pub fn quarantine_entry(seller: &SellerId, received_at: Timestamp, subject: &Subject, id: &EventId) -> Key {
-    Key::new(quarantine_partition(seller), format!("{}#{id}#{subject}", instant::millis(received_at)))
+/// Where events of unknown kind wait for a table of names that knows them. By the table that read them last, so that
+/// what this build has looked at is passed over by key; then the oldest first.
+pub fn quarantine_entry(
+    seller: &SellerId,
+    read_by: &TableVersion,
+    received_at: Timestamp,
+    subject: &Subject,
+    id: &EventId,
+) -> Key {
+    Key::new(quarantine_partition(seller), format!("{read_by}#{}#{id}#{subject}", instant::millis(received_at)))
+}
+
+/// The same entry, once another table has read it in vain.
+pub fn quarantine_reread(entry: &Key, read_by: &TableVersion) -> Key {
+    let rest = entry.sk.split_once('#').map_or(entry.sk.as_str(), |(_, rest)| rest);
+    Key::new(entry.pk.as_str(), format!("{read_by}#{rest}"))
+}
+
+/// All that a table has read in vain lies from the first of these on, and before the second.
+pub fn quarantine_read_by(version: &TableVersion) -> (String, String) {
+    // `$` follows `#`.
+    (format!("{version}#"), format!("{version}$"))
 }
 
 pub fn quarantine_partition(seller: &SellerId) -> String {
@@ -133,11 +152,17 @@ mod tests {
             "acme#uid-1 | page-x"
         );
         let (subject, event) = (Subject::of("uid-1"), EventId::parse("page-x").unwrap());
+        let [one, two] = ["v1", "v2"].map(|version| TableVersion::parse(version).unwrap());
         assert_eq!(text(person_entry(&acme, "ab12", &subject, &event)), "acme#person#ab12 | page-x#uid-1");
         assert_eq!(
-            text(quarantine_entry(&acme, at, &subject, &event)),
-            "acme#quarantine | 2026-11-23T05:00:00.000Z#page-x#uid-1"
+            text(quarantine_entry(&acme, &one, at, &subject, &event)),
+            "acme#quarantine | v1#2026-11-23T05:00:00.000Z#page-x#uid-1"
         );
+        assert_eq!(
+            quarantine_reread(&quarantine_entry(&acme, &one, at, &subject, &event), &two),
+            quarantine_entry(&acme, &two, at, &subject, &event)
+        );
+        assert_eq!(quarantine_read_by(&one), ("v1#".to_owned(), "v1$".to_owned()));
         assert_eq!(text(booking_email(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | email");
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");

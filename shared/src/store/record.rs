@@ -83,7 +83,7 @@ struct HeldDocument {
     vendor_time: String,
     place: u32,
     #[serde(default)]
-    unsettled: bool,
+    unsettled: u32,
 }
 
 #[derive(Serialize, Deserialize)]

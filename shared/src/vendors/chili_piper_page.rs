@@ -1,7 +1,7 @@
 //! Chili Piper's events in the page: the messages that its scheduler posts to the window around it.
 
 use super::{Family, Found, fields};
-use crate::model::{canonical::canonical_value, hash, instant};
+use crate::model::hash;
 use serde_json::Value;
 
 /// The scheduler's own talk with the form that it listens to; no act of the visitor's.
@@ -16,29 +16,20 @@ pub(super) fn is_chatter(action: &str) -> bool {
 pub(super) fn read<'e>(action: &'e str, data: &Value) -> Found<'e> {
     let family = Family::ChiliPiperPage;
     let id = |key| fields::id(data.get("args").and_then(|args| args.get(key))).or_else(|| fields::id(data.get(key)));
-    let event = id("eventId");
+    let (event, route) = (id("eventId"), id("routeId"));
+    let name = Some(action).filter(|action| !action.is_empty());
     // Only the confirmation is sent to several listeners and frames. A meeting that moves keeps its id and gets another
     // slot, so both are part of the key (trap 28).
-    let key = event.as_deref().filter(|_| action == "booking-confirmed").map(|event| {
-        hash::short(&[family.as_str(), action, event, &moment(slot(data, "start")), &moment(slot(data, "end"))])
-    });
-    Found {
-        family,
-        name: Some(action).filter(|action| !action.is_empty()),
-        subject: id("routeId").or(event),
-        key,
-        time: None,
+    if let Some(event) = event.clone().filter(|_| action == "booking-confirmed") {
+        let (start, end) = (fields::moment(slot(data, "start")), fields::moment(slot(data, "end")));
+        let key = Some(hash::short(&[family.as_str(), action, &event, &start, &end]));
+        // Not the route: it may come with one copy and not with the other, and one key must not stand under two subjects.
+        return Found { family, name, subject: Some(event), key, time: None };
     }
+    Found { family, name, subject: route.or(event), key: None, time: None }
 }
 
 fn slot<'v>(data: &'v Value, end: &str) -> Option<&'v Value> {
     let within = |holder: Option<&'v Value>| holder?.get("slot")?.get(end).filter(|value| !value.is_null());
     within(data.get("args")).or_else(|| within(Some(data)))
-}
-
-/// One spelling for seconds, milliseconds and text; what is no time is taken as it stands.
-fn moment(value: Option<&Value>) -> String {
-    value.map_or_else(String::new, |value| {
-        instant::vendor(value).map_or_else(|| canonical_value(value), |at| at.to_string())
-    })
 }

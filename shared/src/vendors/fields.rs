@@ -1,5 +1,6 @@
 //! The vendors' loose fields: ids of two types, blanks that mean absent, maps that may be a list or a text.
 
+use crate::model::{canonical::canonical_value, instant};
 use serde_json::{Map, Value};
 
 /// An id, which may be text or an integer and is the same id either way (vendors.md, trap 5). A fraction is none: an
@@ -23,6 +24,15 @@ pub(super) fn stamp(value: Option<&Value>) -> Option<String> {
     text(value).filter(|text| {
         let digits = || text.bytes().filter(u8::is_ascii_digit);
         digits().count() >= 9 && digits().any(|digit| digit != b'0')
+    })
+}
+
+/// One spelling of a moment for seconds, milliseconds and text; what is no time is taken as it stands, absent and blank
+/// are the same (trap 21).
+pub(super) fn moment(value: Option<&Value>) -> String {
+    let known = value.filter(|value| !value.is_null() && value.as_str().is_none_or(|text| !text.trim().is_empty()));
+    known.map_or_else(String::new, |value| {
+        instant::vendor(value).map_or_else(|| canonical_value(value), |at| at.to_string())
     })
 }
 

@@ -8,6 +8,7 @@
 mod chili_piper_page;
 mod chili_piper_webhook;
 pub mod collect;
+mod extent;
 mod fields;
 mod fullview;
 mod people;
@@ -20,7 +21,7 @@ mod tests;
 
 pub use people::{Person, people};
 pub use popin_webhook::{Appointment, appointment};
-pub use table::{Family, TABLE};
+pub use table::{Family, TABLE, version};
 
 use crate::model::{
     canonical::canonical_value,
@@ -30,6 +31,7 @@ use crate::model::{
     kind::Kind,
     sensitive::Sensitive,
 };
+use extent::Excess;
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
 
@@ -85,13 +87,16 @@ pub fn read_page(
         time: at,
         data: Sensitive::new(data.to_owned()),
         reason,
+        read_by: version(),
     })
 }
 
-/// A webhook's body. `Err` only for bytes that are not JSON.
+/// A webhook's body. `Err` only for bytes that are not JSON: what is authentic is kept, also when there is too much of
+/// it to be read.
 pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
     let data: Box<RawValue> = serde_json::from_slice(body).map_err(|_| NotJson)?;
-    let parsed: Option<Value> = serde_json::from_str(data.get()).ok();
+    let excess = extent::excess(data.get());
+    let parsed: Option<Value> = excess.is_none().then(|| serde_json::from_str(data.get()).ok()).flatten();
     let value = parsed.as_ref().unwrap_or(&Value::Null);
     let found = match vendor {
         Vendor::Popin if popin_outgoing::is_outgoing(value) => popin_outgoing::read(value),
@@ -101,6 +106,10 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         Vendor::Fullview => Found { family: Family::FullviewPage, name: None, subject: None, key: None, time: None },
     };
     let (kind, reason) = found.kind();
+    let excess = excess.map(|excess| match excess {
+        Excess::Depth => UnknownReason::Depth,
+        Excess::Keys => UnknownReason::Keys,
+    });
     let text = parsed.as_ref().map_or_else(|| data.get().to_owned(), canonical_value);
     let content = hash::short(&[found.family.as_str(), &text]);
     Ok(Draft {
@@ -111,7 +120,8 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         identity: found.key.map_or(Identity::Window(content), Identity::Key),
         time: found.time,
         data: Sensitive::new(data),
-        reason,
+        reason: excess.or(reason),
+        read_by: version(),
     })
 }
 

@@ -1,6 +1,7 @@
 //! The one table of every vendor's event names and our word for each.
 
-use crate::model::kind::Kind;
+use crate::model::{hash, ids::TableVersion, kind::Kind};
+use std::sync::LazyLock;
 
 /// A vendor's set of names. The same name in two families is two names (vendors.md, trap 18).
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
@@ -111,4 +112,34 @@ pub static TABLE: &[(Family, &str, Kind)] = &[
 
 pub(super) fn kind(family: Family, name: &str) -> Option<Kind> {
     TABLE.iter().find(|(known, spelled, _)| *known == family && *spelled == name).map(|&(_, _, kind)| kind)
+}
+
+/// Raise it when a family learns to read a shape that it could not, so that what is in quarantine is read again.
+const SHAPES: &str = "1";
+
+/// Changes with every change of [`TABLE`] and of [`SHAPES`].
+pub fn version() -> TableVersion {
+    static VERSION: LazyLock<TableVersion> = LazyLock::new(|| version_of(SHAPES, TABLE));
+    VERSION.clone()
+}
+
+fn version_of(shapes: &str, table: &[(Family, &str, Kind)]) -> TableVersion {
+    let rows = table.iter().flat_map(|&(family, name, kind)| [family.as_str(), name, kind.as_str()]);
+    let parts: Vec<_> = [shapes].into_iter().chain(rows).collect();
+    TableVersion::parse(&hash::short(&parts)[..16]).expect("hex digits are a version")
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn any_change_of_the_table_is_another_version() {
+        assert_eq!(version(), version_of(SHAPES, TABLE));
+        assert_ne!(version(), version_of("2", TABLE));
+        assert_ne!(version(), version_of(SHAPES, &TABLE[1..]));
+        let mut renamed = TABLE.to_vec();
+        renamed[0].2 = Kind::WidgetOpened;
+        assert_ne!(version(), version_of(SHAPES, &renamed));
+    }
 }

@@ -1,5 +1,6 @@
 //! What holds for every family: each row of the table has a fixture, and each fixture reads as it is expected to.
 
+pub(crate) mod hostile;
 mod people;
 mod properties;
 mod traps;

@@ -17,7 +17,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sim::{DateSpelling, Fault, FaultOrder, Target, WebhookMode};
 use std::{sync::Arc, time::Duration};
-use tokio::time::sleep;
+use tokio::time::{sleep, timeout};
 
 pub(super) struct Stage<'a> {
     pub plan: &'a Plan,
@@ -158,6 +158,8 @@ impl Stage<'_> {
     async fn streams(&self) {
         let mut rng = self.plan.rng(11);
         while self.goes_on() {
+            // Nobody reads streams on which nothing is; not to be woken is no reason to sleep for ever.
+            drop(timeout(Duration::from_secs(20), self.door.world.db.written()).await);
             let late = self.plan.streams && rng.u8(0..15) == 0;
             sleep(Duration::from_millis(if late { rng.u64(5_000..90_000) } else { rng.u64(20..1500) })).await;
             if late {
@@ -327,7 +329,7 @@ impl Stage<'_> {
             .header("content-type", "application/json")
             .body(Bytes::from(body.to_string()))
             .expect("the simulation's own request is well formed");
-        let reply = tokio::time::timeout(Duration::from_secs(5), self.door.world.sim.handle(request)).await;
+        let reply = timeout(Duration::from_secs(5), self.door.world.sim.handle(request)).await;
         reply.ok().and_then(|reply| serde_json::from_slice(reply.body()).ok()).unwrap_or_default()
     }
 }

@@ -125,6 +125,10 @@ fn the_deployed_filters_let_pass_what_they_name() {
     assert!(passes("NewBooking", &record("INSERT", "popin", "bearer")));
     assert!(!passes("NewBooking", &record("MODIFY", "popin", "bearer")));
     assert!(passes("Witness", &record("INSERT", "popin", "bearer")));
+    // Quarantined, and known since.
+    assert!(passes("Witness", &record("MODIFY", "popin", "bearer")));
+    // The worker's own write.
+    assert!(!passes("Witness", &record("MODIFY", "popin", "confirmed")));
     assert!(!passes("Witness", &record("INSERT", "popin", "claimed")));
     assert!(!passes("Witness", &record("INSERT", "chili-piper", "bearer")));
     assert!(!passes("Witness", &json!({ "eventName": "REMOVE", "dynamodb": { "Keys": {} } })));

@@ -9,17 +9,17 @@ fn customer() -> Customer {
     Customer { id: CustomerId::parse("MzE1").unwrap(), join_url: None }
 }
 
-fn held(unsettled: bool) -> Held {
+fn held(unsettled: u32) -> Held {
     let slot = Slot { start: Timestamp::UNIX_EPOCH, vendor_time: "Thu, 01 Jan 1970 05:30 AM".into() };
     Held { slot, place: 0, unsettled }
 }
 
 fn scheduled(confirmed_by: ConfirmedBy) -> State {
-    State::Scheduled { customer: Some(customer()), held: Some(held(false)), confirmed_by }
+    State::Scheduled { customer: Some(customer()), held: Some(held(0)), confirmed_by }
 }
 
 fn needs_human(reason: HumanReason) -> State {
-    State::NeedsHuman { customer: Some(customer()), held: Some(held(false)), reason }
+    State::NeedsHuman { customer: Some(customer()), held: Some(held(0)), reason }
 }
 
 fn told() -> Told {
@@ -31,10 +31,13 @@ fn states() -> Vec<State> {
     vec![
         State::Requested,
         State::Captured { customer: customer.clone() },
-        State::SlotHeld { customer: customer.clone(), held: held(false) },
-        State::SlotHeld { customer: customer.clone(), held: held(true) },
-        State::Scheduling { customer: customer.clone(), held: held(false) },
-        State::InDoubt { customer: customer.clone(), held: held(false), until },
+        State::SlotHeld { customer: customer.clone(), held: held(0) },
+        State::SlotHeld { customer: customer.clone(), held: held(1) },
+        State::SlotHeld { customer: customer.clone(), held: held(2) },
+        State::Scheduling { customer: customer.clone(), held: held(0) },
+        State::Scheduling { customer: customer.clone(), held: held(1) },
+        State::InDoubt { customer: customer.clone(), held: held(0), until },
+        State::InDoubt { customer: customer.clone(), held: held(1), until },
         scheduled(ConfirmedBy::Reply),
         scheduled(ConfirmedBy::Webhook),
         scheduled(ConfirmedBy::Human),
@@ -51,7 +54,7 @@ fn outcomes() -> Vec<Outcome> {
     vec![
         Outcome::CapturedAs(customer()),
         Outcome::LeadRefused("no".into()),
-        Outcome::SlotPicked(held(false)),
+        Outcome::SlotPicked(held(0)),
         Outcome::NothingFree,
         Outcome::SlotGone(Vec::new()),
         Outcome::Asking,
@@ -105,7 +108,7 @@ fn only_an_intent_leads_to_a_call_and_only_a_held_slot_to_an_intent() {
 #[test]
 fn where_popin_may_have_the_call_the_claim_is_never_given_back_without_a_definite_answer_or_a_person() {
     for state in states() {
-        let unsettled = matches!(&state, State::SlotHeld { held, .. } if held.unsettled);
+        let unsettled = matches!(&state, State::SlotHeld { held, .. } if held.unsettled > 0);
         let may_have = unsettled || matches!(state, State::Scheduling { .. } | State::InDoubt { .. });
         for outcome in outcomes().into_iter().filter(|_| may_have) {
             let definite = matches!(outcome, Outcome::SlotRefused | Outcome::SlotGone(_))
@@ -139,7 +142,7 @@ fn where_reply_and_webhook_disagree_a_person_is_asked_in_whatever_order_they_com
     let after = |state: State, outcomes: &[Outcome]| {
         outcomes.iter().fold(state, |state, outcome| state.after(outcome.clone()).unwrap())
     };
-    let asked = || State::Scheduling { customer: customer(), held: held(false) };
+    let asked = || State::Scheduling { customer: customer(), held: held(0) };
     let (yes, no) = (Outcome::Confirmed, Outcome::Disagreed(told()));
     let (seen, another) = (Outcome::Witnessed, Outcome::Contradicted(told()));
     for outcomes in [[yes.clone(), another.clone()], [another.clone(), yes]] {
@@ -151,4 +154,33 @@ fn where_reply_and_webhook_disagree_a_person_is_asked_in_whatever_order_they_com
     // A webhook that fits shows that the other one was about another call.
     assert_eq!(after(asked(), &[another, seen]), scheduled(ConfirmedBy::Webhook));
     assert!(scheduled(ConfirmedBy::Human).after(Outcome::Contradicted(told())).is_err());
+}
+
+#[test]
+fn a_no_to_a_second_ask_for_a_slot_says_nothing_about_the_first() {
+    let asks_a_person = |state: State, outcome: Outcome| {
+        let after = state.after(outcome).unwrap();
+        assert_eq!(
+            after,
+            State::NeedsHuman {
+                customer: Some(customer()),
+                held: after.held().cloned(),
+                reason: HumanReason::OutcomeUnknown
+            }
+        );
+        assert!(after.held().is_some());
+    };
+    let again = |unsettled| State::Scheduling { customer: customer(), held: held(unsettled) };
+    asks_a_person(again(1), Outcome::SlotRefused);
+    asks_a_person(again(1), Outcome::SlotGone(Vec::new()));
+    let silent = again(1).after(Outcome::Unanswered { until: Timestamp::UNIX_EPOCH }).unwrap();
+    asks_a_person(silent.clone(), Outcome::SlotRefused);
+    let held_again = silent.after(Outcome::WindowOver(OnSilence::Retry)).unwrap();
+    assert_eq!(held_again.held().unwrap().unsettled, 2);
+    asks_a_person(held_again.clone(), Outcome::SlotRefused);
+    let one_less = held_again.after(Outcome::NotDone).unwrap();
+    assert_eq!(one_less.held().unwrap().unsettled, 1);
+    // The late no to the only ask is a definite one.
+    assert_eq!(one_less.after(Outcome::SlotRefused).unwrap().as_str(), "captured");
+    assert_eq!(again(0).after(Outcome::SlotRefused).unwrap().as_str(), "captured");
 }

@@ -138,9 +138,17 @@ fn trap_22_json_that_the_parser_cannot_hold_is_kept() {
     let nested =
         |depth| format!(r#"{{"event":"popin_call_missed","meta":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     let surrogate = r#"{"event":"popin_call_rated","properties":{"comments":"\ud800"}}"#.to_owned();
-    for body in [nested(200), nested(100_000), surrogate, r#"{"event":"popin_call_rated","rating":1e400}"#.to_owned()] {
+    let huge = r#"{"event":"popin_call_rated","rating":1e400}"#.to_owned();
+    let bodies = [
+        (nested(200), UnknownReason::Depth),
+        (nested(100_000), UnknownReason::Depth),
+        (hostile::many_keys(100_000), UnknownReason::Keys),
+        (surrogate, UnknownReason::Shape),
+        (huge, UnknownReason::Shape),
+    ];
+    for (body, reason) in bodies {
         let draft = webhook(Vendor::Popin, &format!(" {body}\n"));
-        assert_eq!((draft.kind, draft.reason), (Kind::Unknown, Some(UnknownReason::Shape)));
+        assert_eq!((draft.kind, draft.reason), (Kind::Unknown, Some(reason)));
         assert!(is_window(&draft));
         assert_eq!(draft.data.expose().get(), body);
         assert_eq!(draft.identity, webhook(Vendor::Popin, &body).identity);
