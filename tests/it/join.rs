@@ -83,3 +83,20 @@ async fn a_seller_may_have_another_window_or_none() {
         assert_eq!(id(&first) == id(&second), same, "a window of {seconds} s, {later} s later");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn in_a_slot_for_several_no_person_has_two_places() {
+    let shop = Shop::with(sellers(|seller| {
+        seller["booking"] = json!({"join_window_seconds": 0});
+        seller["slots"] = json!({"capacity": 3});
+    }))
+    .await;
+    shop.tick("slot-cache").await;
+    let keys: Vec<_> = (0..3).map(|n| format!("k{n}")).collect();
+    let replies = join_all(keys.iter().map(|key| async { shop.book(key, Some(10), &lead(1)).await })).await;
+    let starts: std::collections::BTreeSet<_> =
+        replies.iter().map(|reply| reply.body["start_at"].to_string()).collect();
+    assert_eq!(starts.len(), 3, "{replies:?}");
+    let other = shop.book("k9", Some(10), &lead(2)).await;
+    assert!(starts.contains(&other.body["start_at"].to_string()) || other.body["state"] == "scheduled", "{other:?}");
+}

@@ -15,6 +15,7 @@ mod join;
 mod popin;
 mod privacy;
 mod quarantine;
+mod race;
 mod simulation;
 mod traps;
 mod trust;

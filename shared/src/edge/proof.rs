@@ -1,6 +1,7 @@
 //! Credentials compared in constant time against every secret that is valid.
 
 use crate::model::seller::{Secret, WebhookSecrets};
+use crate::planted::{Bug, planted};
 use http::{HeaderMap, header};
 use subtle::ConstantTimeEq;
 
@@ -30,5 +31,5 @@ pub fn webhook(secrets: &WebhookSecrets, headers: &HeaderMap, path_secret: Optio
     let path_fits =
         one_of(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes()) || secrets.path_secrets.is_empty();
     let some = !secrets.keys.is_empty() || !secrets.path_secrets.is_empty();
-    some & header_fits & path_fits
+    some & header_fits & path_fits | planted(Bug::WebhookKeyNotChecked)
 }

@@ -15,8 +15,10 @@ use crate::{
         diary::{Diary, Slot},
         ids::BookingId,
         phone::Phone,
+        seller::OnSilence,
         state::{Held, Outcome, State, Told},
     },
+    planted::{Bug, planted},
     popin::{Client, Failure, dates, wire::Scheduled},
     store::{self, bookings::Taken, slots::Read},
 };
@@ -50,6 +52,12 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
     let owner = desk.random.id(now);
     let lease = Lease { owner: owner.clone(), until: now + desk.seller.booking.lease };
     match desk.bookings.take_lease(desk.id, id, &lease, now).await? {
+        Taken::Won(mut booking) if planted(Bug::DeadIntentStartsAfresh) => {
+            if let State::Scheduling { customer, held } = booking.state {
+                booking.state = State::SlotHeld { customer, held };
+            }
+            Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?)))
+        }
         Taken::Won(booking) => Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?))),
         Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),
@@ -93,7 +101,9 @@ async fn walk(run: &mut Worker<'_>, mut booking: Booking) -> Result<Booking, sto
                 Box::pin(run.commit(booking, Outcome::Unanswered { until })).await?
             }
             Step::EndWindow => {
-                Box::pin(run.commit(booking, Outcome::WindowOver(desk.seller.booking.on_silence))).await?
+                let on_silence = desk.seller.booking.on_silence;
+                let on_silence = if planted(Bug::SilenceAlwaysRetried) { OnSilence::Retry } else { on_silence };
+                Box::pin(run.commit(booking, Outcome::WindowOver(on_silence))).await?
             }
             Step::GiveUp(reason) => Box::pin(run.commit(booking, Outcome::GaveUp(reason))).await?,
         };
@@ -169,9 +179,10 @@ impl<'a> Worker<'a> {
         };
         let mut free = not_refused(diary.free(snapshot, rules, now), &booking);
         for slot in booking.call.suitable(&free) {
+            let capacity = rules.capacity + u32::from(planted(Bug::CapacityOffByOne));
             let first = diary.place(slot.start, rules.capacity).unwrap_or(0);
-            for place in first..rules.capacity {
-                let held = Held { slot: slot.clone(), place, unsettled: 0 };
+            for place in first..capacity {
+                let held = Held { slot: slot.clone(), place, shared: rules.capacity > 1, unsettled: 0 };
                 match self.save(booking.clone(), Outcome::SlotPicked(held), None).await? {
                     Wrote::Claimed => {}
                     Wrote::Done(done) => return Ok(done),
@@ -191,11 +202,15 @@ impl<'a> Worker<'a> {
 
     /// Intent first: `scheduling` is written before the call leaves.
     async fn ask(&mut self, booking: Booking) -> Result<Done, store::Error> {
-        let booking = match self.commit(booking, Outcome::Asking).await? {
-            Done::On(booking) => booking,
-            paused @ Done::Paused(_) => return Ok(paused),
+        let booking = if planted(Bug::IntentNotWritten) {
+            booking
+        } else {
+            match self.commit(booking, Outcome::Asking).await? {
+                Done::On(booking) => booking,
+                paused @ Done::Paused(_) => return Ok(paused),
+            }
         };
-        let State::Scheduling { customer, held } = &booking.state else {
+        let (State::Scheduling { customer, held } | State::SlotHeld { customer, held }) = &booking.state else {
             // A witness settled it between the two lines.
             return Ok(Done::On(booking));
         };
@@ -216,6 +231,9 @@ impl<'a> Worker<'a> {
                 self.commit(booking, outcome).await
             }
             Err(Failure::Refused(_)) => self.refused(booking).await,
+            Err(Failure::Unanswered) if planted(Bug::SilenceIsSuccess) => {
+                self.commit(booking, Outcome::Confirmed).await
+            }
             Err(Failure::Unanswered) => {
                 let until = self.desk.clock.now() + self.desk.seller.booking.in_doubt;
                 self.commit(booking, Outcome::Unanswered { until }).await

@@ -15,6 +15,7 @@ use crate::{
         state::State,
         trust::{Action, NotProven, Trust},
     },
+    planted::{Bug, planted},
     store::{
         self,
         requests::{Created, Idempotency, Known, Window},
@@ -71,8 +72,10 @@ pub async fn request_booking(
 ) -> Result<Requested, RequestError> {
     Action::Book.require(trigger.trust)?;
     let now = desk.clock.now();
-    let key_hash = hash::short(&[trigger.connector, &trigger.key]);
-    let idempotency = Idempotency { key_hash, fingerprint: trigger.fingerprint };
+    let key = if planted(Bug::KeyCut) { "key" } else { trigger.key.as_str() };
+    let key_hash = hash::short(&[trigger.connector, key]);
+    let fingerprint = if planted(Bug::BodyOutOfFingerprint) { String::new() } else { trigger.fingerprint };
+    let idempotency = Idempotency { key_hash, fingerprint };
     let (lead, call) = match trigger.wanted {
         Ok(wanted) => wanted,
         Err(problems) => {
@@ -88,7 +91,11 @@ pub async fn request_booking(
     let booking = booking(desk, trigger.connector, (lead, call), lease, now);
     let mut window = Window { length: desk.seller.booking.join_window, instead_of: None };
     loop {
-        match desk.bookings.create(&booking, &idempotency, &window, &owner).await? {
+        let created = match desk.bookings.create(&booking, &idempotency, &window, &owner).await {
+            Err(_) if planted(Bug::BookingNotStored) => Created::New,
+            created => created?,
+        };
+        match created {
             Created::New => {
                 let booking = match wait {
                     Some(patience) => Box::pin(work(desk, booking, &owner, patience)).await?,

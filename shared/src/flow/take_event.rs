@@ -9,6 +9,7 @@ use crate::{
         seller::{Seller, normal_email},
         trust::{Action, NotProven, Trust},
     },
+    planted::{Bug, planted},
     store::{self, Events, events::Stored},
     vendors::{
         self, Person,
@@ -55,7 +56,7 @@ pub async fn take_page_events(
     body: &[u8],
     now: Timestamp,
 ) -> Result<Taken, BatchError> {
-    let trust = Trust::Claimed;
+    let trust = if planted(Bug::PageIsTrusted) { Trust::Bearer } else { Trust::Claimed };
     Action::Store.require(trust)?;
     let batch = collect::read(body, origin)?;
     let mut taken = Taken { ignored: batch.chatter, rejected: batch.rejected, ..Taken::default() };
@@ -74,6 +75,7 @@ pub async fn take_page_events(
                 taken.quarantined += usize::from(kind == Kind::Unknown);
             }
             Ok(Stored::Duplicate) => taken.duplicate += 1,
+            Err(_) if planted(Bug::EventNotStored) => taken.accepted += 1,
             Err(error) => failed = Some(error),
         }
     }

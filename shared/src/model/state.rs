@@ -1,6 +1,7 @@
 //! The booking saga (DESIGN section 5): where a booking stands, what can happen to it, and what follows.
 
 use super::{diary::Slot, ids::CustomerId, seller::OnSilence, sensitive::Sensitive};
+use crate::planted::{Bug, planted};
 use jiff::Timestamp;
 
 /// Popin's side of a captured lead. The join link is a bearer secret in practice, but it is what the CRM is for.
@@ -15,6 +16,8 @@ pub struct Customer {
 pub struct Held {
     pub slot: Slot,
     pub place: u32,
+    /// The slot takes more than one booking: then no person has two of its places, or one webhook would bear witness for both.
+    pub shared: bool,
     /// So many earlier asks for this very slot were never settled: Popin may have the call.
     pub unsettled: u32,
 }
@@ -270,7 +273,9 @@ impl State {
                 | Self::Scheduling { customer, held: held @ Held { unsettled: 1.., .. } }
                 | Self::InDoubt { customer, held: held @ Held { unsettled: 1.., .. }, .. },
                 SlotRefused | SlotGone(_),
-            ) => Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown)),
+            ) if !planted(Bug::SecondRefusalBelieved) => {
+                Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
+            }
             (Self::SlotHeld { customer, .. }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
             (Self::SlotHeld { customer, .. }, SlotPassed) => Ok(Self::Captured { customer }),
             (
@@ -320,6 +325,9 @@ impl State {
                 | Self::InDoubt { customer, held, .. },
                 Witnessed,
             ) => Ok(scheduled(customer, held, ConfirmedBy::Webhook)),
+            (Self::InDoubt { customer, .. }, WindowOver(OnSilence::AskHuman)) if planted(Bug::HeldLostAtWindowsEnd) => {
+                Ok(ask_human(customer, None, HumanReason::OutcomeUnknown))
+            }
             (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::AskHuman)) => {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }

@@ -5,12 +5,14 @@ use super::{
     item::{Item, Reader, keyed, n, s},
     keys, lost, pause_after, record,
 };
-use crate::model::{
-    booking::{Booking, Lease},
-    diary::Claim,
-    ids::{BookingId, SellerId},
-    instant,
-    state::Held,
+use crate::{
+    model::{
+        booking::{Booking, Lease},
+        ids::{BookingId, SellerId},
+        instant,
+        state::State,
+    },
+    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -86,10 +88,15 @@ impl Bookings {
             .set_key(Some(keyed(keys::booking(seller, id))))
             .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
             // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
-            .condition_expression(
+            .condition_expression(if planted(Bug::LeaseNotAsked) {
+                "attribute_exists(due) AND (lease_owner = :me OR due_at <= :soon OR lease_until > :now)"
+            } else if planted(Bug::LeaseNeverExpires) {
                 "attribute_exists(due) AND (lease_owner = :me OR \
-                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until <= :now)))",
-            )
+                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until < lease_until AND :now < :now)))"
+            } else {
+                "attribute_exists(due) AND (lease_owner = :me OR \
+                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until <= :now)))"
+            })
             .expression_attribute_values(":me", s(&lease.owner))
             .expression_attribute_values(":until", n(lease.until.as_millisecond()))
             .expression_attribute_values(":due", s(instant::millis(lease.until)))
@@ -126,14 +133,19 @@ impl Bookings {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(record::write(next, writer)))
-            .condition_expression("version = :before")
+            .condition_expression(if planted(Bug::NoVersionCheck) {
+                "version >= :before OR version < :before"
+            } else {
+                "version = :before"
+            })
             .expression_attribute_values(":before", n(before.version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .expect("table and item are set");
         let claims = self.claims(before, next, now);
         if claims.is_empty() {
-            return self.put(put, next, writer).await;
+            let saved = self.put(put, next, writer).await?;
+            return Ok(if planted(Bug::ConflictIsDone) { Saved::Done } else { saved });
         }
         let mut parts = vec![TransactWriteItem::builder().put(put).build()];
         parts.extend(claims);
@@ -177,15 +189,18 @@ impl Bookings {
 
     /// A state that stands on a slot has its claim; one that does not has none.
     fn claims(&self, before: &Booking, next: &Booking, now: Timestamp) -> Vec<TransactWriteItem> {
-        let claim = |held: &Held| Claim { start: held.slot.start, place: held.place, booking: next.id.clone() };
         match (before.state.held(), next.state.held()) {
             (None, None) => Vec::new(),
-            (Some(had), Some(has)) if had.same_place(has) => Vec::new(),
-            (None, Some(has)) => vec![self.slots.claim(&next.seller, &claim(has), now)],
-            (Some(had), None) => vec![self.slots.release(&next.seller, &claim(had))],
-            (Some(had), Some(has)) => {
-                vec![self.slots.claim(&next.seller, &claim(has), now), self.slots.release(&next.seller, &claim(had))]
+            (Some(had), Some(_))
+                if planted(Bug::ClaimReleasedInDoubt) && matches!(next.state, State::InDoubt { .. }) =>
+            {
+                self.slots.release(next, had)
             }
+            (Some(had), Some(has)) if had.same_place(has) => Vec::new(),
+            (None, Some(has)) => self.slots.claim(next, has, now),
+            (Some(_), None) if planted(Bug::ClaimNotReleased) => Vec::new(),
+            (Some(had), None) => self.slots.release(next, had),
+            (Some(had), Some(has)) => [self.slots.claim(next, has, now), self.slots.release(next, had)].concat(),
         }
     }
 

@@ -83,6 +83,11 @@ pub fn claim(seller: &SellerId, start: Timestamp, place: u32) -> Key {
     Key::new(seller.as_str(), format!("{CLAIM}{}#{place}", instant::seconds(start)))
 }
 
+/// In a slot for several, each person's one place.
+pub fn guest(seller: &SellerId, start: Timestamp, person: &str) -> Key {
+    Key::new(seller.as_str(), format!("guest#{}#{person}", instant::seconds(start)))
+}
+
 /// A slot that Popin refused after offering it.
 pub fn phantom(seller: &SellerId, start: Timestamp) -> Key {
     Key::new(seller.as_str(), format!("{PHANTOM}{}", instant::seconds(start)))
@@ -167,6 +172,7 @@ mod tests {
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");
         assert_eq!(text(claim(&acme, at, 0)), "acme | claim#2026-11-23T05:00:00Z#0");
+        assert_eq!(text(guest(&acme, at, "ab12")), "acme | guest#2026-11-23T05:00:00Z#ab12");
         assert_eq!(text(phantom(&acme, at)), "acme | phantom#2026-11-23T05:00:00Z");
         assert_eq!(text(booking(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | booking");
         assert_eq!(text(idempotency(&acme, "ab12")), "acme#idem#ab12 | idempotency");

@@ -82,6 +82,8 @@ struct HeldDocument {
     start: Timestamp,
     vendor_time: String,
     place: u32,
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    shared: bool,
     #[serde(default)]
     unsettled: u32,
 }
@@ -152,6 +154,7 @@ fn document(booking: &Booking) -> Document {
             start: held.slot.start,
             vendor_time: held.slot.vendor_time.clone(),
             place: held.place,
+            shared: held.shared,
             unsettled: held.unsettled,
         }),
         in_doubt_until: None,
@@ -269,6 +272,7 @@ fn state(name: &str, document: &Document) -> Option<State> {
     let held = document.held.as_ref().map(|held| Held {
         slot: Slot { start: held.start, vendor_time: held.vendor_time.clone() },
         place: held.place,
+        shared: held.shared,
         unsettled: held.unsettled,
     });
     let reason = document.reason.as_deref();

@@ -5,10 +5,15 @@ use super::{
     item::{Item, Reader, keyed, n, s},
     keys, lost,
 };
-use crate::model::{
-    diary::{Claim, Diary, Refresh, Slot, Snapshot},
-    ids::{BookingId, SellerId},
-    instant,
+use crate::{
+    model::{
+        booking::Booking,
+        diary::{Claim, Diary, Refresh, Slot, Snapshot},
+        ids::{BookingId, SellerId},
+        instant,
+        state::Held,
+    },
+    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -185,29 +190,47 @@ impl Slots {
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 
-    /// The part of a transaction that takes a place in a slot, for good or not at all.
-    pub(super) fn claim(&self, seller: &SellerId, claim: &Claim, now: Timestamp) -> TransactWriteItem {
-        let mut item = keyed(keys::claim(seller, claim.start, claim.place));
-        item.insert("booking".into(), s(claim.booking.as_str()));
-        item.insert("expires_at".into(), n((claim.start + CLAIM_KEPT).as_second()));
+    /// The parts of a transaction that take a place in a slot, for good or not at all.
+    pub(super) fn claim(&self, booking: &Booking, held: &Held, now: Timestamp) -> Vec<TransactWriteItem> {
+        let place = self.put_claim(keys::claim(&booking.seller, held.slot.start, held.place), booking, held, now);
+        let guest = keys::guest(&booking.seller, held.slot.start, &booking.person);
+        let guest = held.shared.then(|| self.put_claim(guest, booking, held, now));
+        std::iter::once(place).chain(guest).collect()
+    }
+
+    fn put_claim(&self, key: keys::Key, booking: &Booking, held: &Held, now: Timestamp) -> TransactWriteItem {
+        let mut item = keyed(key);
+        item.insert("booking".into(), s(booking.id.as_str()));
+        item.insert("expires_at".into(), n((held.slot.start + CLAIM_KEPT).as_second()));
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression("attribute_not_exists(pk) OR booking = :me OR expires_at < :now")
-            .expression_attribute_values(":me", s(claim.booking.as_str()))
+            .condition_expression(if planted(Bug::ClaimUnconditional) {
+                "attribute_not_exists(pk) OR booking = :me OR expires_at < :now OR attribute_exists(pk)"
+            } else {
+                "attribute_not_exists(pk) OR booking = :me OR expires_at < :now"
+            })
+            .expression_attribute_values(":me", s(booking.id.as_str()))
             .expression_attribute_values(":now", n(now.as_second()))
             .build()
             .expect("table and item are set");
         TransactWriteItem::builder().put(put).build()
     }
 
-    /// The part of a transaction that gives a place back; one that is another's already is left alone.
-    pub(super) fn release(&self, seller: &SellerId, claim: &Claim) -> TransactWriteItem {
+    /// The parts of a transaction that give a place back; one that is another's already is left alone.
+    pub(super) fn release(&self, booking: &Booking, held: &Held) -> Vec<TransactWriteItem> {
+        let place = self.delete_claim(keys::claim(&booking.seller, held.slot.start, held.place), booking);
+        let guest = keys::guest(&booking.seller, held.slot.start, &booking.person);
+        let guest = held.shared.then(|| self.delete_claim(guest, booking));
+        std::iter::once(place).chain(guest).collect()
+    }
+
+    fn delete_claim(&self, key: keys::Key, booking: &Booking) -> TransactWriteItem {
         let delete = Delete::builder()
             .table_name(&self.table)
-            .set_key(Some(keyed(keys::claim(seller, claim.start, claim.place))))
+            .set_key(Some(keyed(key)))
             .condition_expression("attribute_not_exists(pk) OR booking = :me")
-            .expression_attribute_values(":me", s(claim.booking.as_str()))
+            .expression_attribute_values(":me", s(booking.id.as_str()))
             .build()
             .expect("table and key are set");
         TransactWriteItem::builder().delete(delete).build()

@@ -4,7 +4,7 @@ use super::{
     SimClock,
     door::{Answer, Ask, Door, Way},
     monitor::Monitor,
-    plan::Plan,
+    plan::{Plan, Trouble},
     weather::Weather,
 };
 use crate::shop::page_id;
@@ -49,7 +49,7 @@ const FAULTS: [(Fault, &str); 18] = [
 ];
 
 /// After this long in fair weather nothing may be left to do.
-const CALM: Duration = Duration::from_secs(4 * 3600);
+const CALM: Duration = Duration::from_hours(4);
 
 impl Stage<'_> {
     /// All of it at once, until the troubles are over.
@@ -65,19 +65,22 @@ impl Stage<'_> {
             actors.push(Box::pin(self.caller(number)));
         }
         let plan = self.plan;
-        if plan.popin {
+        if plan.has(Trouble::Popin) {
             actors.push(Box::pin(self.popins_moods()));
         }
-        if plan.database {
+        if plan.has(Trouble::Database) {
             actors.push(Box::pin(self.databases_moods()));
         }
-        if plan.clock {
+        if plan.has(Trouble::Clock) {
             actors.push(Box::pin(self.clock_steps()));
         }
-        if plan.person {
+        if plan.has(Trouble::Person) {
             actors.push(Box::pin(self.person()));
         }
-        if plan.shoppers {
+        if plan.has(Trouble::Forgers) {
+            actors.push(Box::pin(self.forgers()));
+        }
+        if plan.has(Trouble::Shoppers) {
             actors.push(Box::pin(self.shoppers()));
         }
         join_all(actors).await;
@@ -89,6 +92,9 @@ impl Stage<'_> {
         let world = &self.door.world;
         world.sim.clear_faults();
         world.sim.release();
+        for ask in self.monitor.asked() {
+            self.last_word(&ask).await;
+        }
         let until = self.clock.passed() + CALM;
         loop {
             world.pump().await;
@@ -104,6 +110,23 @@ impl Stage<'_> {
             sleep(Duration::from_secs(20)).await;
             world.deliver_webhooks().await;
         }
+    }
+
+    /// In fair weather every request is taken, however its caller fared before.
+    async fn last_word(&self, ask: &Ask) {
+        // As long as a lease, and as a clock that was set back makes it.
+        for _ in 0..60 {
+            let answer = self.ask(ask).await;
+            if !answer.body["id"].is_null() || !answer.body["booking_id"].is_null() {
+                return;
+            }
+            // A worker that died holds the booking until its lease ends.
+            if answer.body["code"] != "still_running" {
+                return self.monitor.violated(format!("{} is not taken: {}", ask.key, answer.body["code"]));
+            }
+            sleep(Duration::from_secs(20)).await;
+        }
+        self.monitor.violated(format!("{} is never taken", ask.key));
     }
 
     fn goes_on(&self) -> bool {
@@ -125,11 +148,26 @@ impl Stage<'_> {
             } else {
                 self.ask(&ask).await
             };
+            if rng.u8(0..8) == 0 {
+                self.misuse_key(&ask).await;
+            }
             let done = answer.status < 500 && answer.status != 409 && answer.status != 429;
             if done && rng.u8(0..3) > 0 || !self.goes_on() {
                 return;
             }
             sleep(Duration::from_millis(rng.u64(200..60_000))).await;
+        }
+    }
+
+    /// A key is for one request: with another body it is refused, or unknown still, and never taken for the first.
+    async fn misuse_key(&self, ask: &Ask) {
+        let mut other = ask.clone();
+        other.body["lead"]["mobile"] = json!("9000099999");
+        if self.monitor.has_promised(&ask.key) {
+            let answer = self.door.ask(&other, self.clock.now().as_second()).await;
+            if answer.status < 400 {
+                self.monitor.violated(format!("{} was taken with another body", ask.key));
+            }
         }
     }
 
@@ -160,7 +198,7 @@ impl Stage<'_> {
         while self.goes_on() {
             // Nobody reads streams on which nothing is; not to be woken is no reason to sleep for ever.
             drop(timeout(Duration::from_secs(20), self.door.world.db.written()).await);
-            let late = self.plan.streams && rng.u8(0..15) == 0;
+            let late = self.plan.has(Trouble::Streams) && rng.u8(0..15) == 0;
             sleep(Duration::from_millis(if late { rng.u64(5_000..90_000) } else { rng.u64(20..1500) })).await;
             if late {
                 self.monitor.fault("stream: late");
@@ -172,10 +210,10 @@ impl Stage<'_> {
     async fn schedule(&self, function: &str, who: u64) {
         let mut rng = self.plan.rng(who);
         while self.goes_on() {
-            sleep(Duration::from_secs(if self.plan.schedules { rng.u64(20..140) } else { 60 })).await;
+            sleep(Duration::from_secs(if self.plan.has(Trouble::Schedules) { rng.u64(20..140) } else { 60 })).await;
             let tick = || self.door.world.functions.event(function, json!({}));
             // A tick may fail or die: the next one comes.
-            if self.plan.schedules && rng.u8(0..4) == 0 {
+            if self.plan.has(Trouble::Schedules) && rng.u8(0..4) == 0 {
                 self.monitor.fault("schedule: fired twice");
                 drop(join(tick(), tick()).await);
             } else {
@@ -187,14 +225,14 @@ impl Stage<'_> {
     async fn webhooks(&self) {
         let mut rng = self.plan.rng(14);
         while self.goes_on() {
-            if self.plan.webhooks && rng.u8(0..20) == 0 {
+            if self.plan.has(Trouble::Webhooks) && rng.u8(0..20) == 0 {
                 let mode = WebhookMode {
                     on: rng.u8(0..4) > 0,
                     version: rng.u8(1..3),
                     delay_ms: [0, 300, 20_000, 120_000][rng.usize(0..4)],
                     copies: rng.u32(1..3),
                     date_spelling: if rng.bool() { DateSpelling::Named } else { DateSpelling::Numeric },
-                    wrong_slot: self.plan.wrong_slots && rng.bool(),
+                    wrong_slot: self.plan.has(Trouble::WrongSlots) && rng.bool(),
                 };
                 self.monitor.fault(match &mode {
                     WebhookMode { on: false, .. } => "webhooks: never",
@@ -301,6 +339,23 @@ impl Stage<'_> {
                 };
                 self.monitor.decides(&booking);
                 self.door.resolve(&booking, &decision).await;
+            }
+        }
+    }
+
+    /// Whoever wants a call to look scheduled: webhooks without the key, and pages that speak as Popin's server does.
+    async fn forgers(&self) {
+        let mut rng = self.plan.rng(21);
+        while self.goes_on() {
+            sleep(Duration::from_millis(rng.u64(2_000..60_000))).await;
+            for (mobile, slot) in self.monitor.standing() {
+                let told = json!({
+                    "event": "popin_scheduled_created", "user_id": "1", "country_code": "+91", "full_phone_number": mobile,
+                    "properties": {"scheduled_date": slot.0, "scheduled_time": slot.1}
+                });
+                self.door.forge_webhook(&told).await;
+                self.door.forge_event(&page_id(rng.u32(1000..)), &told).await;
+                self.monitor.fault("forged: a webhook and a page's event");
             }
         }
     }

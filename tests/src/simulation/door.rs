@@ -74,6 +74,18 @@ impl Door {
         self.send(Method::POST, "/v1/collect/acme", &[("origin", ORIGIN)], body).await
     }
 
+    /// A webhook of nobody's.
+    pub(super) async fn forge_webhook(&self, told: &Value) {
+        self.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", "nobody")], told.to_string()).await;
+    }
+
+    /// A page's event that looks like Popin's webhook.
+    pub(super) async fn forge_event(&self, id: &str, told: &Value) {
+        let event = json!({"id": id, "source": "popin", "name": "popin_schedule_created", "data": told});
+        let body = json!({"events": [event]}).to_string();
+        self.send(Method::POST, "/v1/collect/acme", &[("origin", ORIGIN)], body).await;
+    }
+
     async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: String) -> Answer {
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {

@@ -36,7 +36,8 @@ pub(super) struct Books {
     pub effects: BTreeMap<usize, Vec<String>>,
     /// A person had a say in these.
     pub decided: BTreeSet<String>,
-    pub clock_was_set: bool,
+    pub(super) clock_was_set: bool,
+    asked: Vec<Ask>,
     calls: usize,
     /// Transactions are sent again under their own token, and take place once.
     tokens: BTreeSet<String>,
@@ -114,7 +115,31 @@ impl Monitor {
     }
 
     pub(super) fn asks(&self, ask: &Ask) {
-        ask.number.hash(&mut self.books().trace);
+        let mut books = self.books();
+        ask.number.hash(&mut books.trace);
+        books.asked.push(ask.clone());
+    }
+
+    pub(super) fn asked(&self) -> Vec<Ask> {
+        let mut asked = self.books().asked.clone();
+        asked.sort_by_key(|ask| ask.number);
+        asked
+    }
+
+    pub(super) fn has_promised(&self, key: &str) -> bool {
+        self.books().promised.contains_key(key)
+    }
+
+    /// Numbers and slots of the bookings that stand on one and are not scheduled, as Popin's webhook would tell of them.
+    pub(super) fn standing(&self) -> Vec<(String, (String, String))> {
+        let books = self.books();
+        let unsettled = books.bookings.values().filter(|seen| seen.state != "scheduled");
+        let told = unsettled.filter_map(|seen| {
+            let time = seen.held.as_ref()?["vendor_time"].as_str()?;
+            let (date, clock) = time.strip_prefix("Mon, ")?.split_at_checked(11)?;
+            Some((seen.mobile.clone(), (date.replace(' ', "-"), clock.trim().to_owned())))
+        });
+        told.collect()
     }
 
     /// One key, one booking, for ever; and what is said of it is so.

@@ -16,25 +16,52 @@ pub(super) struct Plan {
     pub retries_silence: bool,
     pub capacity: u32,
     pub rules: Value,
-    pub popin: bool,
-    pub database: bool,
-    pub kills: bool,
-    pub freezes: bool,
-    pub streams: bool,
-    pub schedules: bool,
-    pub clock: bool,
-    pub webhooks: bool,
-    pub wrong_slots: bool,
-    pub person: bool,
-    pub shoppers: bool,
+    pub troubles: Vec<Trouble>,
+    /// People who ask twice within the window join their first booking; in some shops nobody does.
+    pub joins: bool,
 }
+
+/// What may go wrong at all.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub(super) enum Trouble {
+    Popin,
+    Database,
+    Kills,
+    Freezes,
+    Streams,
+    Schedules,
+    Clock,
+    Webhooks,
+    WrongSlots,
+    Person,
+    Shoppers,
+    Forgers,
+}
+
+/// In how many of ten histories there is one.
+const TROUBLES: [(Trouble, u8); 12] = [
+    (Trouble::Popin, 8),
+    (Trouble::Database, 5),
+    (Trouble::Kills, 5),
+    (Trouble::Freezes, 3),
+    (Trouble::Streams, 5),
+    (Trouble::Schedules, 5),
+    (Trouble::Clock, 2),
+    (Trouble::Webhooks, 7),
+    (Trouble::WrongSlots, 2),
+    (Trouble::Person, 3),
+    (Trouble::Shoppers, 5),
+    (Trouble::Forgers, 5),
+];
 
 impl Plan {
     pub(super) fn draw(seed: u64) -> Self {
         let mut rng = Rng::with_seed(seed);
         let retries_silence = rng.u8(0..5) == 0;
         let capacity = rng.u32(1..3);
+        let joins = rng.u8(0..3) > 0;
         let rules = json!({
+            "join_window_seconds": if joins { 600 } else { 0 },
             "in_doubt_seconds": one_of(&mut rng, &[60, 300]),
             "lease_seconds": one_of(&mut rng, &[10, 20, 60]),
             "give_up_seconds": one_of(&mut rng, &[300, 1200]),
@@ -51,18 +78,17 @@ impl Plan {
             retries_silence,
             capacity,
             rules,
-            popin: rng.u8(0..5) > 0,
-            database: rng.bool(),
-            kills: rng.bool(),
-            freezes: rng.u8(0..3) == 0,
-            streams: rng.bool(),
-            schedules: rng.bool(),
-            clock: rng.u8(0..4) == 0,
-            webhooks: rng.u8(0..4) > 0,
-            wrong_slots: rng.u8(0..6) == 0,
-            person: rng.u8(0..3) == 0,
-            shoppers: rng.bool(),
+            troubles: TROUBLES
+                .into_iter()
+                .filter(|(_, of_ten)| rng.u8(0..10) < *of_ten)
+                .map(|(trouble, _)| trouble)
+                .collect(),
+            joins,
         }
+    }
+
+    pub(super) fn has(&self, trouble: Trouble) -> bool {
+        self.troubles.contains(&trouble)
     }
 
     pub(super) fn sellers(&self) -> Value {

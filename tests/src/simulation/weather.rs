@@ -1,6 +1,10 @@
 //! What goes wrong between the parts: the database, the way to Popin, the invocations, the streams.
 
-use super::{SimClock, monitor::Monitor, plan::Plan};
+use super::{
+    SimClock,
+    monitor::Monitor,
+    plan::{Plan, Trouble},
+};
 use bytes::Bytes;
 use fastrand::Rng;
 use frontdesk::popin::{Transport, TransportError};
@@ -117,10 +121,10 @@ impl Weather {
             let time = Duration::from_millis(rng.u64(200..90_000));
             if this.is_calm() {
                 Fate::Lives
-            } else if this.plan.kills && dice == 0 {
+            } else if this.plan.has(Trouble::Kills) && dice == 0 {
                 this.monitor.fault("invocation: killed at an await");
                 Fate::Killed { after }
-            } else if this.plan.freezes && dice == 1 {
+            } else if this.plan.has(Trouble::Freezes) && dice == 1 {
                 this.monitor.fault("invocation: frozen at an await");
                 Fate::Frozen { after, time }
             } else {
@@ -133,7 +137,7 @@ impl Weather {
     pub(super) fn batches(self: &Arc<Self>) -> Batches {
         let this = self.clone();
         Arc::new(move |read: Vec<Value>| {
-            if this.is_calm() || !this.plan.streams || read.is_empty() {
+            if this.is_calm() || !this.plan.has(Trouble::Streams) || read.is_empty() {
                 return vec![read];
             }
             let mut rng = draw(&this.batches);
@@ -194,9 +198,9 @@ impl Transport for Way {
             let began = this.clock.passed();
             tokio::time::sleep(there).await;
             this.monitor.leaves(&request);
-            let reply = popin.send(request, timeout.saturating_sub(this.clock.passed() - began)).await;
+            let reply = popin.send(request, timeout.saturating_sub(this.clock.passed().saturating_sub(began))).await;
             this.monitor.popin(&popin.sim);
-            if this.clock.passed() - began + back > timeout {
+            if this.clock.passed() + back > began + timeout {
                 return Err(TransportError::Unanswered);
             }
             tokio::time::sleep(back).await;

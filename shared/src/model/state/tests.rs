@@ -11,7 +11,7 @@ fn customer() -> Customer {
 
 fn held(unsettled: u32) -> Held {
     let slot = Slot { start: Timestamp::UNIX_EPOCH, vendor_time: "Thu, 01 Jan 1970 05:30 AM".into() };
-    Held { slot, place: 0, unsettled }
+    Held { slot, place: 0, shared: false, unsettled }
 }
 
 fn scheduled(confirmed_by: ConfirmedBy) -> State {

@@ -1,0 +1,111 @@
+//! The big simulation: `cargo run -p system-tests --release -- --seeds 100000`.
+#![expect(clippy::print_stdout, reason = "what it found is what it is for")]
+
+use clap::Parser;
+use std::{
+    process::ExitCode,
+    sync::atomic::{AtomicU64, Ordering},
+    thread,
+    time::Instant,
+};
+use system_tests::{race, simulation};
+
+/// Walks whole histories of Frontdesk, each from its seed, and says which promise was broken by which seed.
+#[derive(Parser)]
+#[command(version)]
+struct Options {
+    /// How many seeds
+    #[arg(long, default_value_t = 100_000)]
+    seeds: u64,
+    /// The first seed
+    #[arg(long, default_value_t = 0)]
+    from: u64,
+    /// As many threads; one a core when absent
+    #[arg(long)]
+    threads: Option<usize>,
+    /// Instead: so many rounds of 200 bookings that race for one slot
+    #[arg(long)]
+    race: Option<u32>,
+    /// Instead: plant each known bug, and say by which seed it is caught
+    #[cfg(feature = "planted")]
+    #[arg(long)]
+    planted: bool,
+}
+
+fn main() -> ExitCode {
+    let options = Options::parse();
+    let threads = options.threads.unwrap_or_else(|| thread::available_parallelism().map_or(1, usize::from));
+    if let Some(rounds) = options.race {
+        return told(
+            &race::run(rounds).map(|()| format!("{rounds} rounds of 200 bookings for one slot: one winner each")),
+        );
+    }
+    #[cfg(feature = "planted")]
+    if options.planted {
+        return told(&planted(threads));
+    }
+    let seeds = options.from..options.from + options.seeds;
+    let (began, done) = (Instant::now(), AtomicU64::new(0));
+    let report = simulation::run_many(seeds, threads, |_| {
+        let done = done.fetch_add(1, Ordering::Relaxed) + 1;
+        if done.is_multiple_of(1000) {
+            println!("{done} seeds, {:.0} a second", rate(done, began));
+        }
+    });
+    told(
+        &report
+            .map(|report| format!("{report}{:.0} seeds a second", rate(report.seeds, began)))
+            .map_err(|v| v.to_string()),
+    )
+}
+
+fn told(end: &Result<String, String>) -> ExitCode {
+    match end {
+        Ok(good) => {
+            println!("{good}");
+            ExitCode::SUCCESS
+        }
+        Err(bad) => {
+            println!("{bad}");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+#[expect(clippy::cast_precision_loss, reason = "a rate is told in whole numbers")]
+fn rate(seeds: u64, since: Instant) -> f64 {
+    seeds as f64 / since.elapsed().as_secs_f64()
+}
+
+/// A bug that no seed of so many shows is one that the simulation is blind to.
+#[cfg(feature = "planted")]
+const MOST_SEEDS: u64 = 2000;
+
+#[cfg(feature = "planted")]
+fn planted(threads: usize) -> Result<String, String> {
+    use frontdesk::planted::{Bug, plant};
+    let mut blind = Vec::new();
+    for bug in Bug::ALL {
+        plant(Some(*bug));
+        let tried = AtomicU64::new(0);
+        let caught = simulation::run_many(0..MOST_SEEDS, threads, |_| {
+            tried.fetch_add(1, Ordering::Relaxed);
+        });
+        match caught {
+            Err(violation) => {
+                let tried = tried.load(Ordering::Relaxed) + 1;
+                println!("{:<24} caught after {tried:>4} seeds: {violation}", format!("{bug:?}"));
+            }
+            Ok(_) => {
+                println!("{:<24} NOT caught by {MOST_SEEDS} seeds", format!("{bug:?}"));
+                blind.push(format!("{bug:?}"));
+            }
+        }
+    }
+    plant(None);
+    if blind.is_empty() {
+        Ok(format!("{} planted bugs, each caught within {MOST_SEEDS} seeds", Bug::ALL.len()))
+    } else {
+        Err(format!("not caught: {}", blind.join(", ")))
+    }
+}
