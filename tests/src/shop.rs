@@ -103,6 +103,13 @@ impl Shop {
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 
+    /// The same shop after its document was changed.
+    pub async fn again_with(&self, sellers: Value) -> Self {
+        let options = WorldOptions { sellers, clock: self.clock.clone(), seed: 8, transport: None };
+        let world = World::over(self.world.db.clone(), options).await.expect("the test's own sellers are good");
+        Self { world, clock: self.clock.clone() }
+    }
+
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
     }

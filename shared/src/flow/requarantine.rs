@@ -49,7 +49,16 @@ pub async fn requarantine(
 
 async fn read_page(events: &Events, page: &[Entry], reread: &mut Reread) -> Result<(), store::Error> {
     for entry in page {
-        let kind = events.waiting(entry).await?.map(|waiting| read(&waiting));
+        let waiting = match events.waiting(entry).await {
+            // It stays where it is; the others must not wait for whoever mends it.
+            Err(error @ store::Error::Corrupt { .. }) => {
+                tracing::error!(error = %error, "events.unreadable");
+                reread.still_unknown += 1;
+                continue;
+            }
+            waiting => waiting?,
+        };
+        let kind = waiting.map(|waiting| read(&waiting));
         match kind {
             Some(Kind::Unknown) => reread.still_unknown += 1,
             Some(kind) => {

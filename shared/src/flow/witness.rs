@@ -43,7 +43,7 @@ pub async fn witness(
     };
     let mut found = Vec::new();
     for person in seller.persons(seen.phone.e164().expose()) {
-        for (_, booking) in bookings.by_person(id, &person).await? {
+        for booking in bookings.by_person(id, &person).await? {
             found.extend(bookings.get(id, &booking).await?.filter(|booking| seen.matches(booking)));
         }
     }

@@ -1,7 +1,7 @@
 //! How far an event is proven, and the least that each action needs.
 
 /// In rising order, so that `trust >= Trust::Bearer` reads as it is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trust {
     /// A browser said so.
     Claimed,
@@ -35,6 +35,8 @@ impl Trust {
 pub enum Action {
     /// Keeping it.
     Store,
+    /// Telling which of a vendor's persons it is about.
+    Identify,
     /// Settling a booking whose outcome is unknown.
     Witness,
     /// Making a booking.
@@ -46,7 +48,7 @@ impl Action {
     pub fn least_trust(self) -> Trust {
         match self {
             Self::Store => Trust::Claimed,
-            Self::Witness | Self::Book => Trust::Bearer,
+            Self::Identify | Self::Witness | Self::Book => Trust::Bearer,
         }
     }
 

@@ -2,18 +2,17 @@
 
 use super::{
     Error, Events,
-    item::{Item, Reader, keyed, n, s},
+    item::{Item, Reader, keyed, s},
     keys::{self, Key},
     lost,
 };
-use crate::model::{ids::SellerId, instant, kind::Kind, sensitive::Sensitive};
-use jiff::Timestamp;
+use crate::model::{ids::SellerId, kind::Kind, sensitive::Sensitive};
 
 /// An entry of an index, and the event that it tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    key: Key,
-    event: Key,
+    pub key: Key,
+    pub event: Key,
 }
 
 /// An event as it waits in quarantine.
@@ -28,9 +27,15 @@ pub struct Waiting {
 }
 
 impl Events {
-    /// A person's events, page by page.
-    pub async fn of_person(&self, seller: &SellerId, person: &str, most: i32) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::person_partition(seller, person), None, most).await
+    /// A person's events, page by page; from behind `after` on.
+    pub async fn of_person(
+        &self,
+        seller: &SellerId,
+        person: &str,
+        after: Option<&Entry>,
+        most: i32,
+    ) -> Result<Vec<Entry>, Error> {
+        self.entries_of(keys::person_partition(seller, person), after, most).await
     }
 
     /// What waits for a name that is known, the oldest first; from behind `after` on.
@@ -43,20 +48,46 @@ impl Events {
         self.entries_of(keys::quarantine_partition(seller), after, most).await
     }
 
+    /// Empty when there are no more. An entry that cannot be read is told of and passed by: it must not stand before others.
     async fn entries_of(&self, partition: String, after: Option<&Entry>, most: i32) -> Result<Vec<Entry>, Error> {
+        let mut start = after.map(|entry| keyed(entry.key.clone()));
+        loop {
+            let (items, next) = self.page(&partition, start, most).await?;
+            let entries: Vec<Entry> = items
+                .iter()
+                .filter_map(|item| {
+                    self.entry(item)
+                        .inspect_err(|error| tracing::error!(error = %error, "events.entry_unreadable"))
+                        .ok()
+                })
+                .collect();
+            if !entries.is_empty() || next.is_none() {
+                return Ok(entries);
+            }
+            start = next;
+        }
+    }
+
+    /// A page of a partition, and where the next one starts.
+    pub(super) async fn page(
+        &self,
+        pk: &str,
+        start: Option<Item>,
+        most: i32,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
         let reply = self
             .client
             .query()
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
-            .expression_attribute_values(":pk", s(partition))
-            .set_exclusive_start_key(after.map(|entry| keyed(entry.key.clone())))
+            .expression_attribute_values(":pk", s(pk))
+            .set_exclusive_start_key(start)
             .consistent_read(true)
             .limit(most)
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        reply.items().iter().map(|item| self.entry(item)).collect()
+        Ok((reply.items.unwrap_or_default(), reply.last_evaluated_key))
     }
 
     fn entry(&self, item: &Item) -> Result<Entry, Error> {
@@ -73,9 +104,8 @@ impl Events {
             return Ok(None);
         }
         let mut data = read.text("data")?.to_owned();
-        for part in 2..=read.maybe_number("parts").unwrap_or(1u32) {
-            let key = Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) };
-            let Some(item) = self.item(key).await? else { return Ok(None) };
+        for part in keys::further_parts(&entry.event, read.maybe_number("parts").unwrap_or(1)) {
+            let Some(item) = self.item(part).await? else { return Ok(None) };
             data.push_str(Reader { table: &self.table, item: &item }.text("data")?);
         }
         let text = |field| Ok::<_, Error>(read.text(field)?.to_owned());
@@ -88,7 +118,7 @@ impl Events {
         }))
     }
 
-    async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
+    pub(super) async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true);
         Ok(get.send().await.map_err(|error| Error::of(&self.table, &error))?.item)
     }
@@ -113,41 +143,12 @@ impl Events {
         }
     }
 
-    /// Blanks an event: what happened stays, whom it happened to does not. Its key stays too, so that a copy is still one.
-    pub async fn blank(&self, entry: &Entry, now: Timestamp) -> Result<(), Error> {
-        let parts = match self.item(entry.event.clone()).await? {
-            Some(item) => Reader { table: &self.table, item: &item }.maybe_number("parts").unwrap_or(1u32),
-            None => return Ok(()),
-        };
-        for part in 2..=parts {
-            self.delete(Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) }).await?;
-        }
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keyed(entry.event.clone())))
-            .update_expression("SET #data = :blank, erased_at = :now, parts = :one REMOVE page")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#data", "data")
-            .expression_attribute_values(":blank", s("{}"))
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":now", s(instant::millis(now)))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
-    }
-
     /// Takes an entry out of its index.
     pub async fn drop_entry(&self, entry: &Entry) -> Result<(), Error> {
         self.delete(entry.key.clone()).await
     }
 
-    async fn delete(&self, key: Key) -> Result<(), Error> {
+    pub(super) async fn delete(&self, key: Key) -> Result<(), Error> {
         let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }

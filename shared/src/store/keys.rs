@@ -1,6 +1,7 @@
 //! Every key is spelled here; the test asserts the strings of README's table.
 
 use crate::model::{
+    event::Place,
     ids::{BookingId, EventId, SellerId, Subject},
     instant,
 };
@@ -13,7 +14,7 @@ pub const PERSON_INDEX: &str = "person";
 /// The sweep's partitions: a constant would be one hot key.
 pub const DUE_SHARDS: u8 = 4;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     pub pk: String,
     pub sk: String,
@@ -25,26 +26,38 @@ impl Key {
     }
 }
 
-pub fn event(seller: &SellerId, subject: &Subject, id: &EventId) -> Key {
-    Key::new(format!("{seller}#{subject}"), id.as_str())
+pub fn event(seller: &SellerId, place: &Place) -> Key {
+    Key::new(thread(seller, &place.subject), place.id.as_str())
 }
 
-/// Where a person's events are told: one entry an event, under the keyed hash of a number or an e-mail.
-pub fn person_entry(seller: &SellerId, person: &str, subject: &Subject, id: &EventId) -> Key {
-    Key::new(person_partition(seller, person), format!("{id}#{subject}"))
+/// Where a payload of more than one item goes on.
+pub fn further_parts(event: &Key, parts: u32) -> impl Iterator<Item = Key> {
+    (2..=parts).map(|part| Key::new(&event.pk, format!("{}~{part}", event.sk)))
+}
+
+/// All events of a thread.
+pub fn thread(seller: &SellerId, subject: &Subject) -> String {
+    format!("{seller}#{subject}")
+}
+
+/// Where a person's events are told: one entry an event, under the keyed hash of a number or an e-mail. The partitions
+/// of index entries begin with `#`: a seller's id is never empty, so no event is there, whatever its subject.
+pub fn person_entry(seller: &SellerId, person: &str, place: &Place) -> Key {
+    Key::new(person_partition(seller, person), format!("{}#{}", place.id, place.subject))
 }
 
 pub fn person_partition(seller: &SellerId, person: &str) -> String {
-    format!("{seller}#person#{person}")
+    format!("#person#{seller}#{person}")
 }
 
 /// Where events of unknown kind wait for a deploy that knows them, the oldest first.
-pub fn quarantine_entry(seller: &SellerId, received_at: Timestamp, subject: &Subject, id: &EventId) -> Key {
-    Key::new(quarantine_partition(seller), format!("{}#{id}#{subject}", instant::millis(received_at)))
+pub fn quarantine_entry(seller: &SellerId, received_at: Timestamp, place: &Place) -> Key {
+    let sk = format!("{}#{}#{}", instant::millis(received_at), place.id, place.subject);
+    Key::new(quarantine_partition(seller), sk)
 }
 
 pub fn quarantine_partition(seller: &SellerId) -> String {
-    format!("{seller}#quarantine")
+    format!("#quarantine#{seller}")
 }
 
 pub const SNAPSHOT: &str = "snapshot";
@@ -86,7 +99,13 @@ pub fn parse_booking(pk: &str) -> Option<(SellerId, BookingId)> {
     Some((SellerId::parse(seller).ok()?, BookingId::parse(id).ok()?))
 }
 
-/// A seller back from an event's key.
+/// A place back from an event's key.
+pub fn parse_place(pk: &str, sk: &str) -> Option<Place> {
+    let (_, subject) = pk.split_once('#')?;
+    Some(Place { subject: Subject::parse(subject).ok()?, id: EventId::parse(sk).ok()? })
+}
+
+/// A seller back from an event's key; an index entry's has none.
 pub fn parse_event_seller(pk: &str) -> Option<SellerId> {
     SellerId::parse(pk.split_once('#')?.0).ok()
 }
@@ -118,16 +137,15 @@ mod tests {
         let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
         let id = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();
         let text = |key: Key| format!("{} | {}", key.pk, key.sk);
+        let place = Place { subject: Subject::parse("uid-1").unwrap(), id: EventId::parse("page-x").unwrap() };
+        assert_eq!(text(event(&acme, &place)), "acme#uid-1 | page-x");
+        assert_eq!(parse_place("acme#u#1", "page-x").map(|place| place.subject.to_string()), Some("u#1".to_owned()));
+        assert_eq!(text(person_entry(&acme, "ab12", &place)), "#person#acme#ab12 | page-x#uid-1");
         assert_eq!(
-            text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())),
-            "acme#uid-1 | page-x"
+            text(quarantine_entry(&acme, at, &place)),
+            "#quarantine#acme | 2026-11-23T05:00:00.000Z#page-x#uid-1"
         );
-        let (subject, event) = (Subject::of("uid-1"), EventId::parse("page-x").unwrap());
-        assert_eq!(text(person_entry(&acme, "ab12", &subject, &event)), "acme#person#ab12 | page-x#uid-1");
-        assert_eq!(
-            text(quarantine_entry(&acme, at, &subject, &event)),
-            "acme#quarantine | 2026-11-23T05:00:00.000Z#page-x#uid-1"
-        );
+        assert_eq!(parse_event_seller("#person#acme#ab12"), None);
         assert_eq!(text(booking_email(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | email");
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");

@@ -2,6 +2,7 @@
 
 pub mod bookings;
 pub mod events;
+pub mod forget;
 pub mod index;
 mod item;
 pub mod keys;

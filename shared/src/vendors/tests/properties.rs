@@ -180,7 +180,7 @@ proptest! {
             for draft in [webhook(vendor, &text), page(vendor, &name, &text)] {
                 prop_assert_eq!(draft.data.expose().get(), text.trim());
                 prop_assert!(draft.name.chars().count() <= 128);
-                people(&draft);
+                people(&draft, None, india());
                 appointment(draft.data.expose().get());
             }
         }
