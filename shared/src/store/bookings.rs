@@ -16,7 +16,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -56,6 +56,17 @@ pub enum Saved {
     /// Somebody wrote meanwhile: read again.
     Conflict,
 }
+
+/// Some of a person's bookings.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub bookings: Vec<BookingId>,
+    pub next: Option<Next>,
+}
+
+/// Where the next page starts.
+#[derive(Clone, Debug)]
+pub struct Next(Item);
 
 impl Bookings {
     pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
@@ -217,13 +228,23 @@ impl Bookings {
         Ok(reply.items.unwrap_or_default())
     }
 
-    /// Removes a booking and what finds it. A call that Popin has is not undone by it.
-    pub async fn erase(&self, seller: &SellerId, id: &BookingId) -> Result<(), Error> {
-        for key in [keys::booking_email(seller, id), keys::booking(seller, id)] {
-            let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
-            sent.map_err(|error| Error::of(&self.table, &error))?;
+    /// Removes a booking and what finds it, both or neither: whichever was left would be found by nobody. A call that Popin
+    /// has is not undone by it. False when the booking was gone.
+    pub async fn erase(&self, seller: &SellerId, id: &BookingId) -> Result<bool, Error> {
+        let part = |key, condition: Option<&str>| {
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(keyed(key)));
+            let delete = delete.set_condition_expression(condition.map(str::to_owned));
+            TransactWriteItem::builder().delete(delete.build().expect("table and key are set")).build()
+        };
+        let booking = part(keys::booking(seller, id), Some("attribute_exists(pk)"));
+        let parts = vec![booking, part(keys::booking_email(seller, id), None)];
+        let Err(error) = self.transact(parts).await else { return Ok(true) };
+        if !matches!(cancelled(&error), Some(Cancelled::Condition(_))) {
+            return Err(Error::of(&self.table, &error));
         }
-        Ok(())
+        let email = keyed(keys::booking_email(seller, id));
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(email)).send().await;
+        sent.map(|_| false).map_err(|error| Error::of(&self.table, &error))
     }
 
     /// Puts off what nobody here can work on, so that it does not stand before what somebody can.
@@ -253,8 +274,13 @@ impl Bookings {
         }
     }
 
-    /// A person's bookings, the newest first.
-    pub async fn by_person(&self, seller: &SellerId, person: &str) -> Result<Vec<(SellerId, BookingId)>, Error> {
+    /// A person's newest bookings: those that a witness may tell of.
+    pub async fn by_person(&self, seller: &SellerId, person: &str) -> Result<Vec<BookingId>, Error> {
+        Ok(self.of_person(seller, person, None).await?.bookings)
+    }
+
+    /// A person's bookings page by page, the newest first. By the index, which may still tell of one that is gone.
+    pub async fn of_person(&self, seller: &SellerId, person: &str, after: Option<Next>) -> Result<Page, Error> {
         let reply = self
             .client
             .query()
@@ -262,12 +288,14 @@ impl Bookings {
             .index_name(keys::PERSON_INDEX)
             .key_condition_expression("person = :person")
             .expression_attribute_values(":person", s(keys::person(seller, person)))
+            .set_exclusive_start_key(after.map(|Next(key)| key))
             .scan_index_forward(false)
             .limit(25)
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        self.ids(reply.items())
+        let bookings = self.ids(reply.items())?.into_iter().map(|(_, id)| id).collect();
+        Ok(Page { bookings, next: reply.last_evaluated_key.map(Next) })
     }
 
     fn ids(&self, items: &[Item]) -> Result<Vec<(SellerId, BookingId)>, Error> {
