@@ -82,7 +82,7 @@ fn payloads(size: usize) -> Vec<(&'static str, String)> {
 }
 
 fn look_at(draft: &Draft) {
-    drop(vendors::people(draft));
+    drop(vendors::people(draft, None, home()));
     drop(vendors::appointment(draft.data.expose().get()));
 }
 

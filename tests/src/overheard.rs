@@ -3,12 +3,17 @@
 use crate::shop::{API_KEY, POPIN_KEY, STANDARD_SECRET, WEBHOOK_KEY};
 use frontdesk::edge::telemetry;
 use std::{
-    cell::RefCell,
+    cell::{Cell, RefCell},
     io::{self, Write},
     sync::{Mutex, Once, PoisonError},
 };
 use tracing::{Level, level_filters::LevelFilter};
-use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{
+    Layer as _,
+    filter::{FilterExt as _, dynamic_filter_fn},
+    layer::SubscriberExt as _,
+    util::SubscriberInitExt as _,
+};
 
 /// The line that told, for whoever looks after the thread that it told in is gone.
 static TOLD: Mutex<Option<String>> = Mutex::new(None);
@@ -16,6 +21,8 @@ static TOLD: Mutex<Option<String>> = Mutex::new(None);
 thread_local! {
     /// This thread's lines, while a test wants them.
     static KEPT: RefCell<Option<String>> = const { RefCell::new(None) };
+    /// Whether this thread is not listened to.
+    static DEAF: Cell<bool> = const { Cell::new(false) };
 }
 
 /// From now on, once for all threads: with a subscriber for each, the callsites' cache would forget what another wants to
@@ -26,10 +33,17 @@ pub fn listen() {
     ONCE.call_once(|| {
         let off = ["dynoxide", "sim"].map(|name| (name, LevelFilter::OFF));
         let targets = telemetry::targets(Level::TRACE).with_targets(off);
+        let targets = targets.and(dynamic_filter_fn(|_, _| !DEAF.get()));
         let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Ear);
         // A second one is a test's own, scoped or not: it hears instead of this one.
         drop(tracing_subscriber::registry().with(lines.with_filter(targets)).try_init());
     });
+}
+
+/// Whether this thread is listened to from now on: at the loudest level, thousands of histories would take twice as long.
+pub fn hear(yes: bool) {
+    listen();
+    DEAF.set(!yes);
 }
 
 /// This thread's lines from now on.

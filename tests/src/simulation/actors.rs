@@ -49,7 +49,7 @@ const FAULTS: [(Fault, &str); 18] = [
 ];
 
 /// After this long in fair weather nothing may be left to do.
-const CALM: Duration = Duration::from_secs(4 * 3600);
+const CALM: Duration = Duration::from_hours(4);
 
 impl Stage<'_> {
     /// All of it at once, until the troubles are over.

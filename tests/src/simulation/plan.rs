@@ -7,6 +7,7 @@ use std::time::Duration;
 
 /// Not every history has every trouble: what is always there hides what only shows without it.
 #[derive(Clone, Debug)]
+#[expect(clippy::struct_excessive_bools, reason = "each trouble is drawn by itself")]
 pub(super) struct Plan {
     pub seed: u64,
     /// How long the troubles last.

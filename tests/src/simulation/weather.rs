@@ -194,9 +194,9 @@ impl Transport for Way {
             let began = this.clock.passed();
             tokio::time::sleep(there).await;
             this.monitor.leaves(&request);
-            let reply = popin.send(request, timeout.saturating_sub(this.clock.passed() - began)).await;
+            let reply = popin.send(request, timeout.saturating_sub(this.clock.passed().saturating_sub(began))).await;
             this.monitor.popin(&popin.sim);
-            if this.clock.passed() - began + back > timeout {
+            if this.clock.passed().saturating_sub(began) + back > timeout {
                 return Err(TransportError::Unanswered);
             }
             tokio::time::sleep(back).await;
