@@ -10,7 +10,7 @@ use http::Method;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::collections::BTreeSet;
-use system_tests::shop::{API_KEY, Reply, Shop, lead, sellers};
+use system_tests::shop::{API_KEY, POPIN_KEY, Reply, Shop, lead, sellers};
 
 fn calls(shop: &Shop, endpoint: Endpoint) -> usize {
     shop.world.sim.calls().iter().filter(|call| call.endpoint == endpoint).count()
@@ -139,7 +139,7 @@ async fn forty_bookings_at_once_with_capacity_one_get_forty_slots() {
 #[tokio::test(start_paused = true)]
 async fn a_slot_takes_as_many_bookings_as_its_capacity() {
     let shop = Shop::with(sellers(|seller| seller["slots"] = json!({"capacity": 2}))).await;
-    shop.world.sim.add_seller(sim::SellerAccount { capacity: 2, ..sim::SellerAccount::new("12159", "popin-key") });
+    shop.world.sim.add_seller(sim::SellerAccount { capacity: 2, ..sim::SellerAccount::new("12159", POPIN_KEY) });
     shop.tick("slot-cache").await;
     let start = "2026-11-23T05:00:00Z";
     let bodies: Vec<_> = (1..=3).map(|n| at(lead(n), start, "refuse")).collect();

@@ -135,6 +135,14 @@ fn only_local_and_the_tests_use_the_functions() {
 }
 
 #[test]
+fn every_function_is_one_of_our_own_to_the_log() {
+    for folder in fs::read_dir(root().join("functions")).unwrap() {
+        let name = folder.unwrap().file_name().to_str().unwrap().replace('-', "_");
+        assert!(frontdesk::edge::telemetry::OURS.contains(&name.as_str()), "{name} would not be heard below info");
+    }
+}
+
+#[test]
 fn every_file_says_in_its_first_line_what_it_is_for() {
     for path in sources(&root()) {
         let text = fs::read_to_string(&path).unwrap();

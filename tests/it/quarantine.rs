@@ -4,9 +4,10 @@ use bytes::Bytes;
 use frontdesk::{
     flow::requarantine::{Reread, requarantine},
     model::{
-        event::{Event, UnknownReason, Vendor},
+        event::{Draft, Event, UnknownReason, Vendor},
         ids::{PageEventId, SellerId, TableVersion},
         kind::Kind,
+        seller::Sellers,
         trust::Trust,
     },
     store::Events,
@@ -19,7 +20,10 @@ use local::dynamodb::DbFault;
 use serde_json::{Value, json, value::RawValue};
 use sim::{Fault, FaultOrder, Target, WebhookMode};
 use std::sync::Arc;
-use system_tests::shop::{Shop, TestClock, lead, page_id, sellers};
+use system_tests::{
+    canary::{EMAIL, forget, traces},
+    shop::{Shop, TestClock, lead, page_id, sellers},
+};
 
 fn table(shop: &Shop) -> Events {
     let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
@@ -34,14 +38,21 @@ async fn store_as_unknown(shop: &Shop, mut event: Event) {
     table(shop).put(&event, &[]).await.unwrap();
 }
 
+fn event_of(seller: &str, trust: Trust, draft: Draft) -> Event {
+    let mut document = sellers(|_| {});
+    document[seller] = document["acme"].clone();
+    let sellers = Sellers::parse(document.to_string().as_bytes()).unwrap();
+    Event::of(sellers.get(seller).unwrap(), trust, "2026-11-23T03:00:00Z".parse().unwrap(), None, draft)
+}
+
 fn webhook_of(seller: &str, body: &Value) -> Event {
-    Event {
-        seller: SellerId::parse(seller).unwrap(),
-        trust: Trust::Bearer,
-        received_at: "2026-11-23T03:00:00Z".parse().unwrap(),
-        page: None,
-        draft: vendors::read_webhook(Vendor::Popin, body.to_string().as_bytes()).unwrap(),
-    }
+    event_of(seller, Trust::Bearer, vendors::read_webhook(Vendor::Popin, body.to_string().as_bytes()).unwrap())
+}
+
+/// Under which the canary's events are found.
+fn person_hash() -> Option<String> {
+    let document = Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap();
+    document.get("acme").map(|(_, seller)| seller.person(EMAIL))
 }
 
 fn missed(user: u32) -> Value {
@@ -60,7 +71,7 @@ fn kinds(shop: &Shop, seller: &str) -> Vec<String> {
 }
 
 fn entries(shop: &Shop) -> usize {
-    shop.world.items("events").iter().filter(|item| item["pk"].as_str().unwrap().ends_with("#quarantine")).count()
+    shop.world.items("events").iter().filter(|item| item["pk"].as_str().unwrap().starts_with("#quarantine#")).count()
 }
 
 /// One second of the clock for each call of the database from now on.
@@ -99,7 +110,7 @@ async fn a_pages_event_gets_its_kind_too() {
     let Read::Event(draft) = vendors::read_page(Vendor::Popin, "popin_open", Some(&data), &page, None) else {
         panic!("it is no chatter")
     };
-    store_as_unknown(&shop, Event { trust: Trust::Claimed, draft, ..webhook_of("acme", &missed(1)) }).await;
+    store_as_unknown(&shop, event_of("acme", Trust::Claimed, draft)).await;
     assert_eq!(shop.tick("event-intake").await["known_now"], 1);
     assert_eq!(kinds(&shop, "acme"), ["widget.opened"]);
 }
@@ -205,12 +216,53 @@ async fn an_event_that_cannot_be_read_holds_up_neither_its_seller_nor_the_others
     })));
     assert_eq!(shop.tick("event-intake").await, json!({"known_now": 3, "still_unknown": 0, "failed": 1}));
     shop.world.db.set_fault(Some(Arc::new(|operation: &str, body: &Value| {
-        let hit = operation == "Query" && body.to_string().contains("acme#quarantine");
+        let hit = operation == "Query" && body.to_string().contains("#quarantine#acme");
         if hit { DbFault::Unreachable } else { DbFault::None }
     })));
     assert_eq!(shop.tick("event-intake").await, json!({"known_now": 0, "still_unknown": 0, "failed": 1}));
     shop.world.db.set_fault(None);
     assert_eq!(shop.tick("event-intake").await["known_now"], 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn entries_that_cannot_be_read_hold_up_nothing_behind_them() {
+    let shop = Shop::open().await;
+    // More than a page of them, before and behind what can be read.
+    for n in 0..150 {
+        for sk in [format!("!{n}"), format!("~{n}")] {
+            let item = json!({"pk": {"S": "#quarantine#acme"}, "sk": {"S": sk}});
+            shop.world.db.call("PutItem", &json!({"TableName": "frontdesk-events", "Item": item})).unwrap();
+        }
+    }
+    store_as_unknown(&shop, webhook_of("acme", &missed(1))).await;
+    assert_eq!(shop.tick("event-intake").await, json!({"known_now": 1, "still_unknown": 0, "failed": 0}));
+}
+
+#[tokio::test(start_paused = true)]
+async fn who_is_forgotten_leaves_the_quarantine_whichever_release_has_read_their_events() {
+    let person = |user: u32| {
+        let mut body = future(user);
+        body["email"] = json!(EMAIL);
+        body
+    };
+    for reread in [false, true] {
+        let shop = Shop::open().await;
+        let people = Vec::from_iter(person_hash());
+        for (user, version) in [(1, "0123456789abcdef"), (2, "zz"), (3, "0a")] {
+            let mut event = webhook_of("acme", &person(user));
+            event.draft.read_by = TableVersion::parse(version).unwrap();
+            table(&shop).put(&event, &people).await.unwrap();
+        }
+        assert_eq!(shop.popin_webhook(person(4).to_string()).await.body["stored"], true);
+        store_as_unknown(&shop, webhook_of("acme", &future(5))).await;
+        if reread {
+            assert_eq!(shop.tick("event-intake").await["still_unknown"], 4);
+        }
+        assert_eq!(entries(&shop), 5);
+        assert_eq!(forget(&shop, &json!({"email": EMAIL})).await.body["events"], 4);
+        assert_eq!(entries(&shop), 1, "somebody else's");
+        assert_eq!(traces(&shop), [""; 0]);
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -6,6 +6,7 @@ use frontdesk::{
     model::{
         event::{Draft, Vendor},
         ids::PageEventId,
+        phone::Country,
     },
     vendors::{self, Read, collect},
 };
@@ -82,7 +83,7 @@ fn payloads(size: usize) -> Vec<(&'static str, String)> {
 }
 
 fn look_at(draft: &Draft) {
-    drop(vendors::people(draft));
+    drop(vendors::people(draft, None, Country::parse("IN").unwrap()));
     drop(vendors::appointment(draft.data.expose().get()));
 }
 

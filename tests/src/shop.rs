@@ -1,5 +1,6 @@
 //! A shop to try things in: one seller or more, the whole cloud in process, and the requests that people send.
 
+use crate::overheard;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use frontdesk::{flow::Clock, popin::Transport};
@@ -14,6 +15,8 @@ use std::sync::{Arc, Mutex, PoisonError};
 pub const ORIGIN: &str = "https://shop.example.com";
 pub const API_KEY: &str = "test-api-key-0123456789";
 pub const WEBHOOK_KEY: &str = "test-webhook-key-0123456789";
+/// What Frontdesk shows to Popin.
+pub const POPIN_KEY: &str = "popin-key-0123456789";
 pub const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Time as the test says.
@@ -60,11 +63,19 @@ pub struct Shop {
     pub clock: Arc<TestClock>,
 }
 
+impl Drop for Shop {
+    fn drop(&mut self) {
+        if !std::thread::panicking() {
+            overheard::nothing_so_far();
+        }
+    }
+}
+
 /// The sellers document that most tests use; `change` may add to it.
 pub fn sellers(change: impl FnOnce(&mut Value)) -> Value {
     let mut seller = json!({
         "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [API_KEY],
-        "popin": {"base_url": "http://popin.test/api/v1", "api_key": "popin-key", "token": "12159", "timeout_seconds": 1},
+        "popin": {"base_url": "http://popin.test/api/v1", "api_key": POPIN_KEY, "token": "12159", "timeout_seconds": 1},
         "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": ["chili-path-secret-0123"]}},
         "crm": {"standard": {"secrets": [STANDARD_SECRET]}},
         "booking": {"webhooks_wired": true}
@@ -87,8 +98,17 @@ impl Shop {
 
     /// With something else than the simulator between us and Popin.
     pub async fn over(sellers: Value, clock: Arc<TestClock>, transport: Option<Arc<dyn Transport>>) -> Self {
+        overheard::listen();
         let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport, weather: Weather::default() };
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
+    }
+
+    /// The same shop after its document was changed.
+    pub async fn again_with(&self, sellers: Value) -> Self {
+        let options =
+            WorldOptions { sellers, clock: self.clock.clone(), seed: 8, transport: None, weather: Weather::default() };
+        let world = World::over(self.world.db.clone(), options).await.expect("the test's own sellers are good");
+        Self { world, clock: self.clock.clone() }
     }
 
     pub fn advance(&self, seconds: i64) {
@@ -96,6 +116,7 @@ impl Shop {
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {
+        overheard::nothing_so_far();
         let mut request = Request::builder().method(method).uri(path);
         for (name, value) in headers {
             request = request.header(*name, *value);

@@ -3,8 +3,8 @@
 use crate::{App, bookings::caller, unavailable};
 use frontdesk::{
     edge::answer::{self, MOST_BEACON, Problem},
-    flow::forget_person::{Person, forget_person},
-    model::{phone::Phone, sensitive::Sensitive},
+    flow::forget_person,
+    model::{people::Identifier, phone::Phone},
 };
 use http::StatusCode;
 use lambda_http::{Body, Request, Response};
@@ -26,9 +26,9 @@ pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result
     let (id, seller) = caller(&sellers, seller, request.headers())?;
     let who: Who = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
     let person = match (who.phone, who.email) {
-        (Some(raw), None) => Phone::parse(&raw, seller.default_country).ok().map(Person::Phone),
-        (None, Some(email)) if email.contains('@') => Some(Person::Email(Sensitive::new(email))),
-        (Some(_), Some(_)) | (None, _) => None,
+        (Some(raw), None) => Phone::parse(&raw, seller.default_country).ok().map(|phone| Identifier::phone(&phone)),
+        (None, Some(email)) => Identifier::email(&email),
+        (Some(_), Some(_)) | (None, None) => None,
     };
     let person = person.ok_or_else(|| {
         let detail = "Send either a phone, which must be a number, or an email.";

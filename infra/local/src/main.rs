@@ -1,7 +1,10 @@
 //! Starts the cloud on one machine, says what to try, and ends on Ctrl-C.
 
 use clap::Parser as _;
-use frontdesk::edge::env::{self, variable};
+use frontdesk::edge::{
+    env::{self, variable},
+    telemetry,
+};
 use local::{
     cli::Cli,
     say,
@@ -14,7 +17,7 @@ use tokio::{
     signal::unix::{SignalKind, signal},
 };
 use tracing::Level;
-use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
+use tracing_subscriber::{Layer as _, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// What still runs when it ends may take no longer.
 const LAST_WORDS: Duration = Duration::from_millis(500);
@@ -59,7 +62,7 @@ async fn run(cli: &Cli) -> Result<(), Trouble> {
 fn logs() -> Result<(), Trouble> {
     let level = variable(env::LOG_LEVEL).filter(|level| !level.is_empty());
     let level: Level = level.map_or(Ok(Level::WARN), |level| level.parse()).map_err(|_| "LOG_LEVEL is no level")?;
-    let targets = Targets::new().with_default(level).with_target("dynoxide", Level::ERROR);
+    let targets = telemetry::targets(level).with_target("dynoxide", Level::ERROR);
     let lines = tracing_subscriber::fmt::layer().compact().with_ansi(false).with_writer(io::stderr);
     tracing_subscriber::registry().with(lines.with_filter(targets)).init();
     Ok(())

@@ -7,18 +7,25 @@ use std::{
     sync::atomic::{AtomicBool, Ordering},
 };
 use tracing::Level;
+use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 static TO_STDOUT: AtomicBool = AtomicBool::new(false);
 
+/// Our own crates, which say no more than ids however loud they are.
+pub const OURS: [&str; 7] =
+    ["frontdesk", "event_intake", "slot_cache", "slots_api", "crm_intake", "booking_worker", "local"];
+
+/// What is told at a level. A library never tells more than at `info`: below it the SDK repeats whole answers, and they
+/// have persons and secrets in them.
+pub fn targets(level: Level) -> Targets {
+    Targets::new().with_default(level.min(Level::INFO)).with_targets(OURS.map(|ours| (ours, level)))
+}
+
 /// Once per process, in `main` of a function. Elsewhere nothing is installed, and metrics go nowhere.
 pub fn init(level: Level) {
-    let installed = tracing_subscriber::fmt()
-        .json()
-        .flatten_event(true)
-        .with_current_span(false)
-        .with_max_level(level)
-        .with_writer(std::io::stdout)
-        .try_init();
+    let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
+    let lines = lines.with_writer(std::io::stdout).with_filter(targets(level));
+    let installed = tracing_subscriber::registry().with(lines).try_init();
     TO_STDOUT.store(installed.is_ok(), Ordering::Relaxed);
 }
 
@@ -75,6 +82,17 @@ impl Metrics {
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn a_library_is_never_louder_than_info() {
+        for level in [Level::DEBUG, Level::TRACE] {
+            let targets = targets(level);
+            assert!(targets.would_enable("frontdesk::flow", &level) && targets.would_enable("crm_intake", &level));
+            assert!(targets.would_enable("aws_smithy_runtime::client", &Level::INFO));
+            assert!(!targets.would_enable("aws_smithy_runtime::client", &Level::DEBUG));
+        }
+        assert!(!targets(Level::WARN).would_enable("aws_smithy_runtime", &Level::INFO));
+    }
 
     #[test]
     fn a_line_is_embedded_metric_format() {

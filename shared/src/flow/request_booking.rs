@@ -11,7 +11,7 @@ use crate::{
         hash,
         ids::BookingId,
         lead::{CallRequest, Lead},
-        seller::normal_email,
+        people::Identifier,
         state::State,
         trust::{Action, NotProven, Trust},
     },
@@ -32,7 +32,7 @@ pub struct Trigger {
     pub trust: Trust,
     /// The caller's key, or the best that the CRM's event has.
     pub key: String,
-    /// Of what was asked for, in one spelling.
+    /// Of what was asked for, in one spelling; stored under the seller's secret only.
     pub fingerprint: String,
     /// What is unusable today may be the repetition of what was usable, and accepted, yesterday.
     pub wanted: Result<(Lead, CallRequest), Vec<Unusable>>,
@@ -73,9 +73,17 @@ pub async fn request_booking(
     Action::Book.require(trigger.trust)?;
     let now = desk.clock.now();
     let key = if planted(Bug::KeyCut) { "key" } else { trigger.key.as_str() };
-    let key_hash = hash::short(&[trigger.connector, key]);
-    let fingerprint = if planted(Bug::BodyOutOfFingerprint) { String::new() } else { trigger.fingerprint };
-    let idempotency = Idempotency { key_hash, fingerprint };
+    let body = if planted(Bug::BodyOutOfFingerprint) { "" } else { trigger.fingerprint.as_str() };
+    let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
+        key_hash: hash::sealed(secret, &["idempotency", trigger.connector, key]),
+        fingerprint: hash::sealed(secret, &["fingerprint", body]),
+    });
+    let idempotency = idempotencies.next().expect("a seller has a secret");
+    for former in idempotencies {
+        if let Some(known) = desk.bookings.known(desk.id, &former, now).await? {
+            return existing(desk, known, wait).await;
+        }
+    }
     let (lead, call) = match trigger.wanted {
         Ok(wanted) => wanted,
         Err(problems) => {
@@ -140,7 +148,8 @@ fn booking(
 ) -> Booking {
     let (lead, call) = wanted;
     let person = desk.seller.person(lead.mobile.e164().expose());
-    let email_person = lead.email.as_ref().map(|email| desk.seller.person(&normal_email(email.expose())));
+    let email = lead.email.as_ref().and_then(|email| Identifier::email(email.expose()));
+    let email_person = email.map(|email| desk.seller.person(email.value()));
     Booking {
         id: BookingId::parse(desk.random.id(now)).expect("a UUID is a booking id"),
         seller: desk.id.clone(),

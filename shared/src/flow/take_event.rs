@@ -5,22 +5,20 @@ use crate::{
         event::{Event, Vendor},
         ids::SellerId,
         kind::Kind,
-        phone::{Country, Phone},
-        seller::{Seller, normal_email},
+        people::Identifier,
+        seller::Seller,
         trust::{Action, NotProven, Trust},
     },
     planted::{Bug, planted},
     store::{self, Events, events::Stored},
     vendors::{
-        self, Person,
+        self,
         collect::{self, Unreadable},
     },
 };
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
 
-/// Persons that one event is found by.
-const MOST_PEOPLE: usize = 20;
 /// Writes under way at once for one batch.
 const AT_ONCE: usize = 16;
 
@@ -62,7 +60,7 @@ pub async fn take_page_events(
     let mut taken = Taken { ignored: batch.chatter, rejected: batch.rejected, ..Taken::default() };
     let mut writes = stream::iter(batch.events)
         .map(|(draft, page)| async move {
-            let event = Event { seller: seller.0.clone(), trust, received_at: now, page, draft };
+            let event = Event::of(seller, trust, now, page, draft);
             let people = people(&event, seller.1);
             (event.draft.kind, events.put(&event, &people).await)
         })
@@ -94,26 +92,22 @@ pub async fn take_webhook(
     Action::Store.require(trust)?;
     let draft = vendors::read_webhook(vendor, body).map_err(|_| WebhookError::NotJson)?;
     let kind = draft.kind;
-    let event = Event { seller: seller.0.clone(), trust, received_at: now, page: None, draft };
+    let event = Event::of(seller, trust, now, None, draft);
     let people = people(&event, seller.1);
     Ok((events.put(&event, &people).await?, kind))
 }
 
-/// The keyed hashes of whom an event tells of; more than a handful are a list, not a person's event.
+/// The keyed hashes of whom an event tells of, phones first. A vendor's own id of a person is one of them where the
+/// event's thread is not that id already, under which it would be found.
 fn people(event: &Event, seller: &Seller) -> Vec<String> {
-    let mut values: Vec<String> = vendors::people(&event.draft)
-        .into_iter()
-        .filter_map(|person| match person {
-            Person::Email(email) => Some(normal_email(email.expose())),
-            Person::Phone { raw, country } => {
-                let country = country.as_deref().and_then(Country::parse).unwrap_or(seller.default_country);
-                Some(Phone::parse(raw.expose(), country).ok()?.e164().expose().clone())
-            }
-        })
-        .collect();
-    values.sort();
-    values.dedup();
-    values.iter().take(MOST_PEOPLE).map(|value| seller.person(value)).collect()
+    let draft = &event.draft;
+    let user = Some(draft.data.expose().get())
+        .filter(|_| Action::Identify.allowed_to(event.trust))
+        .and_then(|data| vendors::user(draft.vendor, data))
+        .filter(|user| draft.subject.as_str() != user);
+    let user = user.map(|user| Identifier::user(draft.vendor, &user));
+    let people = vendors::people(draft, event.page.as_deref(), seller.default_country);
+    user.iter().chain(&people).map(|one| seller.person(one.value())).collect()
 }
 
 #[derive(Debug, thiserror::Error)]

@@ -53,7 +53,7 @@ pub async fn witness(
     };
     let mut persons = Vec::new();
     for person in seller.persons(seen.phone.e164().expose()) {
-        for (_, booking) in bookings.by_person(id, &person).await? {
+        for booking in bookings.by_person(id, &person).await? {
             persons.extend(bookings.get(id, &booking).await?.filter(|booking| booking.lead.mobile == seen.phone));
         }
     }

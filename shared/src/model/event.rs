@@ -1,8 +1,12 @@
 //! One event, whoever sent it: a CloudEvents 1.0 envelope around the vendor's own payload.
 
 use super::{
+    hash,
     ids::{EventId, PageEventId, SellerId, Subject, TableVersion},
     kind::Kind,
+    people,
+    phone::Country,
+    seller::Seller,
     sensitive::Sensitive,
     trust::Trust,
 };
@@ -49,6 +53,49 @@ pub enum Identity {
     Window(String),
 }
 
+impl Identity {
+    /// The hash, where there is one. A few million tries would undo it: it is never stored.
+    pub fn hash(&self) -> Option<&str> {
+        match self {
+            Self::Page(_) => None,
+            Self::Key(hash) | Self::Window(hash) => Some(hash),
+        }
+    }
+}
+
+/// What an event belongs to, as the payload has it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub enum Thread {
+    /// The vendor's own word: a uid, a call, a meeting. It may be anything, somebody's number too.
+    Told(Sensitive<String>),
+    /// Nothing was told: a hash of what makes this event itself.
+    Hash(String),
+}
+
+impl Thread {
+    pub fn told(id: impl Into<String>) -> Self {
+        Self::Told(Sensitive::new(id.into()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        match self {
+            Self::Told(id) => id.expose(),
+            Self::Hash(hash) => hash,
+        }
+    }
+
+    /// As it stands in a key: the vendor's word where it fits and tells of nobody, else a hash that a secret keeps.
+    pub fn subject(&self, secret: &str, home: Country) -> Subject {
+        let sealed = || hash::sealed(secret, &["subject", self.as_str()]);
+        let plain = match self {
+            Self::Told(id) if people::find(id.expose(), home).is_empty() => Subject::parse(id.expose()).ok(),
+            Self::Told(_) => None,
+            Self::Hash(_) => return Subject::parse(&sealed()[..16]).expect("16 digits fit"),
+        };
+        plain.unwrap_or_else(|| Subject::parse(format!("hmac:{}", sealed())).expect("37 characters fit"))
+    }
+}
+
 /// A vendor's event as it was read, before the seller, the trust and the time of receipt are known.
 #[derive(Clone, Debug)]
 pub struct Draft {
@@ -56,7 +103,7 @@ pub struct Draft {
     /// The vendor's own name for it, bounded to 128 characters; empty when the payload has none.
     pub name: String,
     pub kind: Kind,
-    pub subject: Subject,
+    pub subject: Thread,
     pub identity: Identity,
     /// When the vendor or the page says that it happened.
     pub time: Option<Timestamp>,
@@ -100,49 +147,54 @@ pub struct Event {
     /// The page that a browser event came from, without query and fragment.
     pub page: Option<String>,
     pub draft: Draft,
+    pub standing: Standing,
 }
 
-/// The id under which an event stands, and the ids beside it that may make it a duplicate.
+/// Where an event stands in its seller's table.
+#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+pub struct Place {
+    pub subject: Subject,
+    pub id: EventId,
+}
+
+/// The place that an event takes, and the places beside it where it may stand already.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Standing {
-    pub id: EventId,
-    /// Only for [`Identity::Window`]: an event under one of these ids is the same one, unless it was received this far off.
-    pub neighbours: Vec<(EventId, Far)>,
+    pub place: Place,
+    /// What stands at one of these is the same event, unless it is too far off.
+    pub others: Vec<(Place, Far)>,
 }
 
-/// A window away, on either side: a copy may overtake its original, or come in by a machine whose clock is fast.
+/// When what stands at another place is another event.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Far {
+    /// Never: it is the same place under a former key.
+    Never,
+    /// A window away, on either side: a copy may overtake its original, or come in by a machine whose clock is fast.
     Before(Timestamp),
     After(Timestamp),
 }
 
-impl Far {
-    pub fn instant(self) -> Timestamp {
-        match self {
-            Self::Before(at) | Self::After(at) => at,
-        }
-    }
-}
-
 impl Event {
-    pub fn standing(&self) -> Standing {
-        let id = |text: String| EventId::parse(text).expect("hex digits and hyphens are an event id");
-        match &self.draft.identity {
-            Identity::Page(page) => Standing { id: id(format!("page-{page}")), neighbours: Vec::new() },
-            Identity::Key(hash) => Standing { id: id(hash.clone()), neighbours: Vec::new() },
-            // Within one bucket two copies are always closer than the window; the buckets beside it hold the only other firsts.
-            Identity::Window(hash) => {
-                let bucket = self.received_at.as_second().div_euclid(WINDOW.as_secs());
-                Standing {
-                    id: id(format!("{hash}-{bucket:x}")),
-                    neighbours: vec![
-                        (id(format!("{hash}-{:x}", bucket - 1)), Far::Before(self.received_at - WINDOW)),
-                        (id(format!("{hash}-{:x}", bucket + 1)), Far::After(self.received_at + WINDOW)),
-                    ],
-                }
-            }
+    /// Ids are keyed by the seller's secret: from what is left of an event, nobody can find out what it said by trying. An
+    /// event that was stored under a former key is still the same event.
+    pub fn of(
+        seller: (&SellerId, &Seller),
+        trust: Trust,
+        received_at: Timestamp,
+        page: Option<String>,
+        draft: Draft,
+    ) -> Self {
+        let (id, seller) = seller;
+        let mut places = seller.secrets().map(|secret| places(&draft, received_at, secret, seller.default_country));
+        let (place, mut others) = places.next().expect("a seller has a secret");
+        for (former, beside) in places {
+            others.push((former, Far::Never));
+            others.extend(beside);
         }
+        // What no secret is part of has one place under all of them.
+        others.retain(|(other, _)| *other != place);
+        Self { seller: id.clone(), trust, received_at, page, draft, standing: Standing { place, others } }
     }
 
     /// The CloudEvents `source`.
@@ -153,5 +205,28 @@ impl Event {
     /// The CloudEvents `type`.
     pub fn ce_type(&self) -> String {
         format!("frontdesk.{}.v1", self.draft.kind.as_str())
+    }
+}
+
+/// The place under one secret, and those beside it.
+fn places(draft: &Draft, received_at: Timestamp, secret: &str, home: Country) -> (Place, Vec<(Place, Far)>) {
+    let subject = draft.subject.subject(secret, home);
+    let place = |id: String| Place {
+        subject: subject.clone(),
+        id: EventId::parse(id).expect("hex digits and hyphens are an event id"),
+    };
+    match &draft.identity {
+        Identity::Page(page) => (place(format!("page-{page}")), Vec::new()),
+        Identity::Key(hash) => (place(hash::sealed(secret, &["event", hash])), Vec::new()),
+        // Within one bucket two copies are always closer than the window; the buckets beside it hold the only other firsts.
+        Identity::Window(hash) => {
+            let hash = hash::sealed(secret, &["event", hash]);
+            let bucket = received_at.as_second().div_euclid(WINDOW.as_secs());
+            let beside = vec![
+                (place(format!("{hash}-{:x}", bucket - 1)), Far::Before(received_at - WINDOW)),
+                (place(format!("{hash}-{:x}", bucket + 1)), Far::After(received_at + WINDOW)),
+            ];
+            (place(format!("{hash}-{bucket:x}")), beside)
+        }
     }
 }

@@ -21,9 +21,23 @@ pub fn short(parts: &[&str]) -> String {
 
 /// HMAC-SHA-256, the first 128 bits as 32 hex digits.
 pub fn keyed(key: &str, value: &str) -> String {
-    let mut mac = Hmac::<Sha256>::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length");
+    let mut mac = mac(key);
     mac.update(value.as_bytes());
     digits(&mac.finalize().into_bytes()[..16])
+}
+
+/// The same over parts, as [`short`] has them: never the hash of a bare value under the same key.
+pub fn sealed(key: &str, parts: &[&str]) -> String {
+    let mut mac = mac(key);
+    for part in parts {
+        mac.update(&(part.len() as u64).to_be_bytes());
+        mac.update(part.as_bytes());
+    }
+    digits(&mac.finalize().into_bytes()[..16])
+}
+
+fn mac(key: &str) -> Hmac<Sha256> {
+    Hmac::new_from_slice(key.as_bytes()).expect("HMAC takes a key of any length")
 }
 
 fn digits(bytes: &[u8]) -> String {
@@ -38,6 +52,8 @@ mod tests {
     #[test]
     fn parts_do_not_flow_into_each_other() {
         assert_ne!(super::short(&["ab", "c"]), super::short(&["a", "bc"]));
+        assert_ne!(super::sealed("k", &["ab", "c"]), super::sealed("k", &["a", "bc"]));
+        assert_ne!(super::sealed("k", &["ab"]), super::keyed("k", "ab"));
         assert_eq!(super::hex(b""), "e3b0c44298fc1c149afbf4c8996fb92427ae41e4649b934ca495991b7852b855");
     }
 }

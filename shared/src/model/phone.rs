@@ -1,7 +1,7 @@
 //! A phone number, E.164 once and for all (vendors.md, trap 3).
 
 use super::sensitive::Sensitive;
-use phonelib::PhoneNumber;
+use phonelib::{PhoneNumber, PhoneNumberType};
 
 /// A number with its country, as Popin wants them apart: `country` always goes along.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -31,6 +31,31 @@ impl Phone {
         } else {
             Err(NotAPhone)
         }
+    }
+
+    /// Digits in a text that nothing calls a phone: only what people's own phones have, lest every id is one. Seconds and
+    /// milliseconds since 1970 are none, nor is what has another length or kind than a mobile; a trunk zero, which no id
+    /// and no price begins with, speaks for any number.
+    pub fn unlabelled(raw: &str, country: Country) -> Option<Self> {
+        let digits: String = raw.chars().filter(char::is_ascii_digit).collect();
+        if let Some(rest) = digits.strip_prefix("00") {
+            let whole = (10..=15).contains(&rest.len()) && !rest.starts_with('0');
+            return whole.then(|| Self::from_e164(&format!("+{rest}")).ok()).flatten();
+        }
+        let trunk = digits.starts_with('0');
+        let time = digits.starts_with('1') && matches!(digits.len(), 10 | 13);
+        if time || !(8..=13).contains(&digits.len()) || (trunk && digits.len() < 10) {
+            return None;
+        }
+        let phone = Self::parse(&digits, country).ok()?;
+        if phone.e164.expose().len() > 14 || phone.national().expose().starts_with('0') {
+            return None;
+        }
+        let kind = phonelib::detect_phone_number_type(phone.e164.expose())?;
+        let mobile = matches!(kind, PhoneNumberType::Mobile | PhoneNumberType::FixedLineOrMobile);
+        // The library's tables have gaps; mobiles of ten digits begin high.
+        let gap = kind == PhoneNumberType::Unknown && phone.national().expose().len() >= 10 && digits.as_str() >= "6";
+        (mobile || gap || trunk).then_some(phone)
     }
 
     /// A number that is E.164 already, as we stored it.
@@ -88,7 +113,7 @@ impl Country {
 }
 
 /// Full-width digits and signs as their plain twins; invisible marks dropped.
-fn plain_char(c: char) -> Option<char> {
+pub(super) fn plain_char(c: char) -> Option<char> {
     match c {
         '\u{FF01}'..='\u{FF5E}' => char::from_u32(c as u32 - 0xFEE0),
         '\u{2010}'..='\u{2015}' | '\u{2212}' => Some('-'),

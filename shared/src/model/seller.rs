@@ -102,7 +102,7 @@ pub struct Seller {
     pub crm: Crm,
     pub slots: SlotRules,
     pub booking: BookingRules,
-    /// The keys of the hash that finds a person's bookings: written with the first, looked up with all.
+    /// The secrets that keep what is stored from telling whom it is about: written with the first, looked up with all.
     pub person_keys: Vec<Sensitive<String>>,
 }
 
@@ -214,14 +214,22 @@ pub enum OnSilence {
 }
 
 impl Seller {
+    /// The secrets of stored ids, the one that is written with first; never none.
+    pub fn secrets(&self) -> impl Iterator<Item = &str> {
+        self.person_keys.iter().map(|key| key.expose().as_str())
+    }
+
     /// The keyed hash of a number or an e-mail, which indices carry in its place.
     pub fn person(&self, value: &str) -> String {
         hash::keyed(self.person_keys[0].expose(), value)
     }
 
-    /// The same under every key that was ever written with.
+    /// The same under every key that may have been written with: the default one too, lest a seller who sets a
+    /// `person_key` for the first time loses whom it knew.
     pub fn persons(&self, value: &str) -> impl Iterator<Item = String> {
-        self.person_keys.iter().map(move |key| hash::keyed(key.expose(), value))
+        let own = self.popin.api_key.expose();
+        let default = Some(own).filter(|own| self.secrets().all(|secret| secret != *own));
+        self.secrets().chain(default).map(move |key| hash::keyed(key, value))
     }
 }
 

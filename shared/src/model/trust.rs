@@ -1,7 +1,7 @@
 //! How far an event is proven, and the least that each action needs.
 
 /// In rising order, so that `trust >= Trust::Bearer` reads as it is meant.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Trust {
     /// A browser said so.
     Claimed,
@@ -35,6 +35,8 @@ impl Trust {
 pub enum Action {
     /// Keeping it: `flow::take_event`.
     Store,
+    /// Telling which of a vendor's persons it is about: `flow::take_event`, `flow::forget_person`.
+    Identify,
     /// Settling a booking whose outcome is unknown: `flow::witness`.
     Witness,
     /// Making a booking: `flow::request_booking`.
@@ -46,7 +48,7 @@ impl Action {
     pub fn least_trust(self) -> Trust {
         match self {
             Self::Store => Trust::Claimed,
-            Self::Witness | Self::Book => Trust::Bearer,
+            Self::Identify | Self::Witness | Self::Book => Trust::Bearer,
         }
     }
 
@@ -73,6 +75,7 @@ mod tests {
     fn each_action_is_allowed_from_its_least_trust_on() {
         let allowed = |action: Action| Trust::ALL.map(|trust| action.allowed_to(trust));
         assert_eq!(allowed(Action::Store), [true; 4]);
+        assert_eq!(allowed(Action::Identify), [false, true, true, true]);
         assert_eq!(allowed(Action::Witness), [false, true, true, true]);
         assert_eq!(allowed(Action::Book), [false, true, true, true]);
         assert_eq!(Action::Book.require(Trust::Claimed), Err(NotProven));

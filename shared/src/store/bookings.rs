@@ -18,7 +18,7 @@ use aws_sdk_dynamodb::{
     Client,
     error::SdkError,
     operation::transact_write_items::TransactWriteItemsError,
-    types::{Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
+    types::{Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -58,6 +58,17 @@ pub enum Saved {
     /// Somebody wrote meanwhile: read again.
     Conflict,
 }
+
+/// Some of a person's bookings.
+#[derive(Clone, Debug)]
+pub struct Page {
+    pub bookings: Vec<BookingId>,
+    pub next: Option<Next>,
+}
+
+/// Where the next page starts.
+#[derive(Clone, Debug)]
+pub struct Next(Item);
 
 impl Bookings {
     pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
@@ -232,13 +243,38 @@ impl Bookings {
         Ok(reply.items.unwrap_or_default())
     }
 
-    /// Removes a booking and what finds it. A call that Popin has is not undone by it.
-    pub async fn erase(&self, seller: &SellerId, id: &BookingId) -> Result<(), Error> {
-        for key in [keys::booking_email(seller, id), keys::booking(seller, id)] {
-            let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
-            sent.map_err(|error| Error::of(&self.table, &error))?;
-        }
-        Ok(())
+    /// Removes a booking, what finds it and what its person would join it by, all or nothing: whatever was left would be
+    /// found by nobody. A call that Popin has is not undone by it. False when the booking was gone.
+    pub async fn erase(&self, seller: &SellerId, id: &BookingId) -> Result<bool, Error> {
+        let delete = |key| {
+            let delete = Delete::builder().table_name(&self.table).set_key(Some(keyed(key)));
+            TransactWriteItem::builder().delete(delete.build().expect("table and key are set")).build()
+        };
+        let email = delete(keys::booking_email(seller, id));
+        let Some(person) = self.person_of(seller, id).await? else {
+            return self.transact(vec![email]).await.map(|()| false).map_err(|error| Error::of(&self.table, &error));
+        };
+        let parts = vec![delete(keys::booking(seller, id)), email, delete(keys::recent(seller, &person))];
+        self.transact(parts).await.map(|()| true).map_err(|error| Error::of(&self.table, &error))
+    }
+
+    /// The keyed hash of a booking's number, also where the rest cannot be read.
+    async fn person_of(&self, seller: &SellerId, id: &BookingId) -> Result<Option<String>, Error> {
+        let reply = self
+            .client
+            .get_item()
+            .table_name(&self.table)
+            .set_key(Some(keyed(keys::booking(seller, id))))
+            .projection_expression("person")
+            .consistent_read(true)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        let person = |item: Item| {
+            let read = Reader { table: &self.table, item: &item };
+            read.maybe_text("person").and_then(keys::parse_person).unwrap_or_default().to_owned()
+        };
+        Ok(reply.item.map(person))
     }
 
     /// Puts off what nobody here can work on, so that it does not stand before what somebody can.
@@ -268,8 +304,13 @@ impl Bookings {
         }
     }
 
-    /// A person's bookings, the newest first.
-    pub async fn by_person(&self, seller: &SellerId, person: &str) -> Result<Vec<(SellerId, BookingId)>, Error> {
+    /// A person's newest bookings: those that a witness may tell of.
+    pub async fn by_person(&self, seller: &SellerId, person: &str) -> Result<Vec<BookingId>, Error> {
+        Ok(self.of_person(seller, person, None).await?.bookings)
+    }
+
+    /// A person's bookings page by page, the newest first. By the index, which may still tell of one that is gone.
+    pub async fn of_person(&self, seller: &SellerId, person: &str, after: Option<Next>) -> Result<Page, Error> {
         let reply = self
             .client
             .query()
@@ -277,12 +318,14 @@ impl Bookings {
             .index_name(keys::PERSON_INDEX)
             .key_condition_expression("person = :person")
             .expression_attribute_values(":person", s(keys::person(seller, person)))
+            .set_exclusive_start_key(after.map(|Next(key)| key))
             .scan_index_forward(false)
             .limit(25)
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        self.ids(reply.items())
+        let bookings = self.ids(reply.items())?.into_iter().map(|(_, id)| id).collect();
+        Ok(Page { bookings, next: reply.last_evaluated_key.map(Next) })
     }
 
     fn ids(&self, items: &[Item]) -> Result<Vec<(SellerId, BookingId)>, Error> {

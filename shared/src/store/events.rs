@@ -14,7 +14,7 @@ use crate::model::{
 };
 use aws_sdk_dynamodb::{
     Client,
-    types::{ConditionCheck, Put, TransactWriteItem},
+    types::{AttributeValue, ConditionCheck, Put, TransactWriteItem},
 };
 
 #[derive(Clone, Debug)]
@@ -29,17 +29,30 @@ pub enum Stored {
     Duplicate,
 }
 
+/// What one transaction of DynamoDB's holds.
+const MOST_PARTS: usize = 100;
+
 const NEW: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
 impl Events {
     /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction.
-    /// `people` are the keyed hashes of the persons that it tells of: an entry for each is written along.
+    /// `people` are the keyed hashes of the persons that it tells of: an entry for each is written along, as far as one
+    /// transaction goes.
     pub async fn put(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
-        let standing = event.standing();
-        let (item, mut rest) = items(event);
+        let others = &event.standing.others;
+        let (mut item, mut rest) = items(event);
+        // Beside the event, its checks and further parts, and the quarantine: erasing takes out two entries of it at most.
+        let room = MOST_PARTS - 3 - rest.len() - others.len();
+        if people.len() > room {
+            tracing::warn!(seller = %event.seller, people = people.len(), "events.people_left_out");
+        }
+        let people = &people[..people.len().min(room)];
+        if !people.is_empty() {
+            item.insert("people".into(), AttributeValue::Ss(people.to_vec()));
+        }
         rest.extend(entries(event, people));
         let now = n(event.received_at.as_second());
-        if standing.neighbours.is_empty() && rest.is_empty() {
+        if others.is_empty() && rest.is_empty() {
             let sent = self
                 .client
                 .put_item()
@@ -63,15 +76,17 @@ impl Events {
             .build()
             .expect("table and item are set");
         let mut parts = vec![TransactWriteItem::builder().put(put).build()];
-        for (neighbour, far) in standing.neighbours {
+        for (other, far) in others {
+            let (condition, far) = match far {
+                Far::Never => (NEW, n(event.received_at.as_second())),
+                Far::Before(at) => ("attribute_not_exists(pk) OR received_at <= :now", s(instant::millis(*at))),
+                Far::After(at) => ("attribute_not_exists(pk) OR received_at >= :now", s(instant::millis(*at))),
+            };
             let check = ConditionCheck::builder()
                 .table_name(&self.table)
-                .set_key(Some(keyed(keys::event(&event.seller, &event.draft.subject, &neighbour))))
-                .condition_expression(match far {
-                    Far::Before(_) => "attribute_not_exists(pk) OR received_at <= :far",
-                    Far::After(_) => "attribute_not_exists(pk) OR received_at >= :far",
-                })
-                .expression_attribute_values(":far", s(instant::millis(far.instant())))
+                .set_key(Some(keyed(keys::event(&event.seller, other))))
+                .condition_expression(condition)
+                .expression_attribute_values(":now", far)
                 .build()
                 .expect("table, key and condition are set");
             parts.push(TransactWriteItem::builder().condition_check(check).build());
@@ -81,16 +96,17 @@ impl Events {
                 Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
             parts.push(TransactWriteItem::builder().put(put).build());
         }
-        self.transact(parts).await
+        Ok(if self.transact(parts).await? { Stored::New } else { Stored::Duplicate })
     }
 
-    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<Stored, Error> {
+    /// All parts or none; false when a condition did not hold.
+    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<bool, Error> {
         let mut conflicts = 0;
         loop {
             let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
-            let Err(error) = sent else { return Ok(Stored::New) };
+            let Err(error) = sent else { return Ok(true) };
             match cancelled(&error) {
-                Some(Cancelled::Condition(_)) => return Ok(Stored::Duplicate),
+                Some(Cancelled::Condition(_)) => return Ok(false),
                 Some(Cancelled::Conflict) if conflicts < CONFLICTS => {
                     conflicts += 1;
                     pause_after(conflicts).await;
@@ -129,13 +145,13 @@ impl Events {
 
 /// What an index is for: finding a person's events again, and those that nobody could read yet.
 fn entries(event: &Event, people: &[String]) -> Vec<Item> {
-    let (seller, subject, id) = (&event.seller, &event.draft.subject, &event.standing().id);
+    let (seller, place) = (&event.seller, &event.standing.place);
     let unknown = event.draft.kind == Kind::Unknown;
-    let waits = unknown.then(|| keys::quarantine_entry(seller, &event.draft.read_by, event.received_at, subject, id));
-    let tells = people.iter().map(|person| keys::person_entry(seller, person, subject, id));
+    let waits = unknown.then(|| keys::quarantine_entry(seller, &event.draft.read_by, event.received_at, place));
+    let tells = people.iter().map(|person| keys::person_entry(seller, person, place));
     let expires_at = (event.received_at + KEPT).as_second();
-    let of = keys::event(seller, subject, id);
-    waits.into_iter().chain(tells).map(|key| entry_item(key, &of, expires_at)).collect()
+    let of = keys::event(seller, place);
+    waits.into_iter().chain(tells).map(|key| entry_item(key, &of, Some(expires_at))).collect()
 }
 
 /// As much of a payload as one item takes; the rest stands beside it under `{event id}~2` and on.
@@ -145,7 +161,7 @@ const CHUNK: usize = 350_000;
 /// what one item takes (400 KB) goes on in further items, written in the same transaction.
 fn items(event: &Event) -> (Item, Vec<Item>) {
     let draft = &event.draft;
-    let key = keys::event(&event.seller, &draft.subject, &event.standing().id);
+    let key = keys::event(&event.seller, &event.standing.place);
     let mut chunks = chunks(draft.data.expose().get()).into_iter();
     let first = chunks.next().unwrap_or_default();
     let expires_at = (event.received_at + KEPT).as_second();

@@ -2,34 +2,32 @@
 
 use super::{
     Error, Events,
-    events::Stored,
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
     lost,
 };
 use crate::model::{
     ids::{SellerId, TableVersion},
-    instant,
     kind::Kind,
     sensitive::Sensitive,
 };
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
-use jiff::Timestamp;
 
 /// An entry of an index, and the event that it tells of.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Entry {
-    key: Key,
-    event: Key,
+    pub key: Key,
+    pub event: Key,
     /// As the event has it, in seconds since the epoch.
-    expires_at: i64,
+    expires_at: Option<i64>,
 }
 
 /// Which part of a partition.
-enum Range {
+#[derive(Clone, Copy)]
+pub(super) enum Range<'a> {
     Whole,
-    Before(String),
-    From(String),
+    Before(&'a str),
+    From(&'a str),
 }
 
 /// An event as it waits in quarantine.
@@ -44,9 +42,15 @@ pub struct Waiting {
 }
 
 impl Events {
-    /// A person's events, page by page.
-    pub async fn of_person(&self, seller: &SellerId, person: &str, most: i32) -> Result<Vec<Entry>, Error> {
-        self.entries_of(keys::person_partition(seller, person), Range::Whole, None, most).await
+    /// A person's events, page by page; from behind `after` on.
+    pub async fn of_person(
+        &self,
+        seller: &SellerId,
+        person: &str,
+        after: Option<&Entry>,
+        most: i32,
+    ) -> Result<Vec<Entry>, Error> {
+        self.entries_of(&keys::person_partition(seller, person), Range::Whole, after, most).await
     }
 
     /// What waits and was not read in vain by this very table of names, page by page; from behind `after` on.
@@ -57,27 +61,54 @@ impl Events {
         after: Option<&Entry>,
         most: i32,
     ) -> Result<Vec<Entry>, Error> {
-        let partition = || keys::quarantine_partition(seller);
+        let partition = &keys::quarantine_partition(seller);
         // What this table has read lies in between: it is not even looked at.
         let (first, end) = keys::quarantine_read_by(version);
         let beyond = after.filter(|entry| entry.key.sk >= end);
         if beyond.is_none() {
-            let entries = self.entries_of(partition(), Range::Before(first), after, most).await?;
+            let entries = self.entries_of(partition, Range::Before(&first), after, most).await?;
             if !entries.is_empty() {
                 return Ok(entries);
             }
         }
-        self.entries_of(partition(), Range::From(end), beyond, most).await
+        self.entries_of(partition, Range::From(&end), beyond, most).await
     }
 
+    /// Empty when there are no more. An entry that cannot be read is told of and passed by: it must not stand before others.
     async fn entries_of(
         &self,
-        partition: String,
-        range: Range,
+        partition: &str,
+        range: Range<'_>,
         after: Option<&Entry>,
         most: i32,
     ) -> Result<Vec<Entry>, Error> {
-        let query = self.client.query().table_name(&self.table).expression_attribute_values(":pk", s(partition));
+        let mut start = after.map(|entry| keyed(entry.key.clone()));
+        loop {
+            let (items, next) = self.page(partition, range, start, most).await?;
+            let entries: Vec<Entry> = items
+                .iter()
+                .filter_map(|item| {
+                    self.entry(item)
+                        .inspect_err(|error| tracing::error!(error = %error, "events.entry_unreadable"))
+                        .ok()
+                })
+                .collect();
+            if !entries.is_empty() || next.is_none() {
+                return Ok(entries);
+            }
+            start = next;
+        }
+    }
+
+    /// A page of a partition, and where the next one starts.
+    pub(super) async fn page(
+        &self,
+        pk: &str,
+        range: Range<'_>,
+        start: Option<Item>,
+        most: i32,
+    ) -> Result<(Vec<Item>, Option<Item>), Error> {
+        let query = self.client.query().table_name(&self.table).expression_attribute_values(":pk", s(pk));
         let query = match range {
             Range::Whole => query.key_condition_expression("pk = :pk"),
             Range::Before(end) => {
@@ -88,19 +119,19 @@ impl Events {
                 .expression_attribute_values(":first", s(first)),
         };
         let reply = query
-            .set_exclusive_start_key(after.map(|entry| keyed(entry.key.clone())))
+            .set_exclusive_start_key(start)
             .consistent_read(true)
             .limit(most)
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        reply.items().iter().map(|item| self.entry(item)).collect()
+        Ok((reply.items.unwrap_or_default(), reply.last_evaluated_key))
     }
 
     fn entry(&self, item: &Item) -> Result<Entry, Error> {
         let read = Reader { table: &self.table, item };
         let key = |pk, sk| Ok::<_, Error>(Key { pk: read.text(pk)?.to_owned(), sk: read.text(sk)?.to_owned() });
-        let expires_at = read.number("expires_at")?;
+        let expires_at = read.maybe_number("expires_at");
         Ok(Entry { key: key("pk", "sk")?, event: key("event_pk", "event_sk")?, expires_at })
     }
 
@@ -112,9 +143,8 @@ impl Events {
             return Ok(None);
         }
         let mut data = read.text("data")?.to_owned();
-        for part in 2..=read.maybe_number("parts").unwrap_or(1u32) {
-            let key = Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) };
-            let Some(item) = self.item(key).await? else { return Ok(None) };
+        for part in keys::further_parts(&entry.event, read.maybe_number("parts").unwrap_or(1)) {
+            let Some(item) = self.item(part).await? else { return Ok(None) };
             data.push_str(Reader { table: &self.table, item: &item }.text("data")?);
         }
         let text = |field| Ok::<_, Error>(read.text(field)?.to_owned());
@@ -127,7 +157,7 @@ impl Events {
         }))
     }
 
-    async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
+    pub(super) async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
         let get = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true);
         Ok(get.send().await.map_err(|error| Error::of(&self.table, &error))?.item)
     }
@@ -152,35 +182,6 @@ impl Events {
         }
     }
 
-    /// Blanks an event: what happened stays, whom it happened to does not. Its key stays too, so that a copy is still one.
-    pub async fn blank(&self, entry: &Entry, now: Timestamp) -> Result<(), Error> {
-        let parts = match self.item(entry.event.clone()).await? {
-            Some(item) => Reader { table: &self.table, item: &item }.maybe_number("parts").unwrap_or(1u32),
-            None => return Ok(()),
-        };
-        for part in 2..=parts {
-            self.delete(Key { pk: entry.event.pk.clone(), sk: format!("{}~{part}", entry.event.sk) }).await?;
-        }
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keyed(entry.event.clone())))
-            .update_expression("SET #data = :blank, erased_at = :now, parts = :one REMOVE page")
-            .condition_expression("attribute_exists(pk)")
-            .expression_attribute_names("#data", "data")
-            .expression_attribute_values(":blank", s("{}"))
-            .expression_attribute_values(":one", n(1))
-            .expression_attribute_values(":now", s(instant::millis(now)))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
-    }
-
     /// Puts an entry where this table of names finds what it has read in vain; true when it was us. Whoever else looked
     /// at it meanwhile has moved it there, or taken it out, already.
     pub async fn read_in_vain(&self, entry: &Entry, version: &TableVersion) -> Result<bool, Error> {
@@ -194,7 +195,7 @@ impl Events {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
         let parts =
             vec![TransactWriteItem::builder().delete(delete).build(), TransactWriteItem::builder().put(put).build()];
-        Ok(self.transact(parts).await? == Stored::New)
+        self.transact(parts).await
     }
 
     /// Takes an entry out of its index.
@@ -202,17 +203,17 @@ impl Events {
         self.delete(entry.key.clone()).await
     }
 
-    async fn delete(&self, key: Key) -> Result<(), Error> {
+    pub(super) async fn delete(&self, key: Key) -> Result<(), Error> {
         let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }
 
 /// An entry of an index, as an item.
-pub(super) fn entry_item(key: Key, event: &Key, expires_at: i64) -> Item {
+pub(super) fn entry_item(key: Key, event: &Key, expires_at: Option<i64>) -> Item {
     let mut item = keyed(key);
     item.insert("event_pk".into(), s(event.pk.as_str()));
     item.insert("event_sk".into(), s(event.sk.as_str()));
-    item.insert("expires_at".into(), n(expires_at));
+    item.extend(expires_at.map(|at| ("expires_at".into(), n(at))));
     item
 }

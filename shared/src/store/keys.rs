@@ -1,6 +1,7 @@
 //! Every key is spelled here; the test asserts the strings of README's table.
 
 use crate::model::{
+    event::Place,
     ids::{BookingId, EventId, SellerId, Subject, TableVersion},
     instant,
 };
@@ -13,7 +14,7 @@ pub const PERSON_INDEX: &str = "person";
 /// The sweep's partitions: a constant would be one hot key.
 pub const DUE_SHARDS: u8 = 4;
 
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub struct Key {
     pub pk: String,
     pub sk: String,
@@ -25,35 +26,46 @@ impl Key {
     }
 }
 
-pub fn event(seller: &SellerId, subject: &Subject, id: &EventId) -> Key {
-    Key::new(format!("{seller}#{subject}"), id.as_str())
+pub fn event(seller: &SellerId, place: &Place) -> Key {
+    Key::new(thread(seller, &place.subject), place.id.as_str())
 }
 
-/// Where a person's events are told: one entry an event, under the keyed hash of a number or an e-mail.
-pub fn person_entry(seller: &SellerId, person: &str, subject: &Subject, id: &EventId) -> Key {
-    Key::new(person_partition(seller, person), format!("{id}#{subject}"))
+/// Where a payload of more than one item goes on.
+pub fn further_parts(event: &Key, parts: u32) -> impl Iterator<Item = Key> {
+    (2..=parts).map(|part| Key::new(&event.pk, format!("{}~{part}", event.sk)))
+}
+
+/// All events of a thread.
+pub fn thread(seller: &SellerId, subject: &Subject) -> String {
+    format!("{seller}#{subject}")
+}
+
+/// Where a person's events are told: one entry an event, under the keyed hash of a number or an e-mail. The partitions
+/// of index entries begin with `#`: a seller's id is never empty, so no event is there, whatever its subject.
+pub fn person_entry(seller: &SellerId, person: &str, place: &Place) -> Key {
+    Key::new(person_partition(seller, person), format!("{}#{}", place.id, place.subject))
 }
 
 pub fn person_partition(seller: &SellerId, person: &str) -> String {
-    format!("{seller}#person#{person}")
+    format!("#person#{seller}#{person}")
 }
 
 /// Where events of unknown kind wait for a table of names that knows them. By the table that read them last, so that
 /// what this build has looked at is passed over by key; then the oldest first.
-pub fn quarantine_entry(
-    seller: &SellerId,
-    read_by: &TableVersion,
-    received_at: Timestamp,
-    subject: &Subject,
-    id: &EventId,
-) -> Key {
-    Key::new(quarantine_partition(seller), format!("{read_by}#{}#{id}#{subject}", instant::millis(received_at)))
+pub fn quarantine_entry(seller: &SellerId, read_by: &TableVersion, received_at: Timestamp, place: &Place) -> Key {
+    let sk = format!("{read_by}#{}#{}#{}", instant::millis(received_at), place.id, place.subject);
+    Key::new(quarantine_partition(seller), sk)
 }
 
 /// The same entry, once another table has read it in vain.
 pub fn quarantine_reread(entry: &Key, read_by: &TableVersion) -> Key {
     let rest = entry.sk.split_once('#').map_or(entry.sk.as_str(), |(_, rest)| rest);
     Key::new(entry.pk.as_str(), format!("{read_by}#{rest}"))
+}
+
+/// The table that has read an entry in vain; `None` when it is no entry's key.
+pub fn quarantine_reader(sk: &str) -> Option<TableVersion> {
+    TableVersion::parse(sk.split_once('#')?.0).ok()
 }
 
 /// All that a table has read in vain lies from the first of these on, and before the second.
@@ -63,7 +75,7 @@ pub fn quarantine_read_by(version: &TableVersion) -> (String, String) {
 }
 
 pub fn quarantine_partition(seller: &SellerId) -> String {
-    format!("{seller}#quarantine")
+    format!("#quarantine#{seller}")
 }
 
 pub const SNAPSHOT: &str = "snapshot";
@@ -110,7 +122,13 @@ pub fn parse_booking(pk: &str) -> Option<(SellerId, BookingId)> {
     Some((SellerId::parse(seller).ok()?, BookingId::parse(id).ok()?))
 }
 
-/// A seller back from an event's key.
+/// A place back from an event's key.
+pub fn parse_place(pk: &str, sk: &str) -> Option<Place> {
+    let (_, subject) = pk.split_once('#')?;
+    Some(Place { subject: Subject::parse(subject).ok()?, id: EventId::parse(sk).ok()? })
+}
+
+/// A seller back from an event's key; an index entry's has none.
 pub fn parse_event_seller(pk: &str) -> Option<SellerId> {
     SellerId::parse(pk.split_once('#')?.0).ok()
 }
@@ -142,6 +160,11 @@ pub fn person(seller: &SellerId, person: &str) -> String {
     format!("{seller}#{person}")
 }
 
+/// A person back from what the index has of them.
+pub fn parse_person(entry: &str) -> Option<&str> {
+    entry.split_once('#').map(|(_, person)| person)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
@@ -152,22 +175,22 @@ mod tests {
         let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
         let id = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();
         let text = |key: Key| format!("{} | {}", key.pk, key.sk);
-        assert_eq!(
-            text(event(&acme, &Subject::of("uid-1"), &EventId::parse("page-x").unwrap())),
-            "acme#uid-1 | page-x"
-        );
-        let (subject, event) = (Subject::of("uid-1"), EventId::parse("page-x").unwrap());
+        let place = Place { subject: Subject::parse("uid-1").unwrap(), id: EventId::parse("page-x").unwrap() };
         let [one, two] = ["v1", "v2"].map(|version| TableVersion::parse(version).unwrap());
-        assert_eq!(text(person_entry(&acme, "ab12", &subject, &event)), "acme#person#ab12 | page-x#uid-1");
+        assert_eq!(text(event(&acme, &place)), "acme#uid-1 | page-x");
+        assert_eq!(parse_place("acme#u#1", "page-x").map(|place| place.subject.to_string()), Some("u#1".to_owned()));
+        assert_eq!(text(person_entry(&acme, "ab12", &place)), "#person#acme#ab12 | page-x#uid-1");
         assert_eq!(
-            text(quarantine_entry(&acme, &one, at, &subject, &event)),
-            "acme#quarantine | v1#2026-11-23T05:00:00.000Z#page-x#uid-1"
+            text(quarantine_entry(&acme, &one, at, &place)),
+            "#quarantine#acme | v1#2026-11-23T05:00:00.000Z#page-x#uid-1"
         );
         assert_eq!(
-            quarantine_reread(&quarantine_entry(&acme, &one, at, &subject, &event), &two),
-            quarantine_entry(&acme, &two, at, &subject, &event)
+            quarantine_reread(&quarantine_entry(&acme, &one, at, &place), &two),
+            quarantine_entry(&acme, &two, at, &place)
         );
+        assert_eq!(quarantine_reader("v1#2026-11-23T05:00:00.000Z#page-x#uid-1"), Some(one.clone()));
         assert_eq!(quarantine_read_by(&one), ("v1#".to_owned(), "v1$".to_owned()));
+        assert_eq!(parse_event_seller("#person#acme#ab12"), None);
         assert_eq!(text(booking_email(&acme, &id)), "acme#019a0000-0000-7000-8000-000000000001 | email");
         assert_eq!(text(snapshot(&acme)), "acme | snapshot");
         assert_eq!(text(refresh(&acme)), "acme | refresh");

@@ -2,6 +2,7 @@
 
 pub mod bookings;
 pub mod events;
+pub mod forget;
 pub mod gate;
 pub mod index;
 mod item;

@@ -19,15 +19,15 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use people::{Person, people};
+pub use people::{only_of_staff, people, user};
 pub use popin_webhook::{Appointment, appointment};
 pub use table::{Family, TABLE, version};
 
 use crate::model::{
     canonical::canonical_value,
-    event::{Draft, Identity, UnknownReason, Vendor},
+    event::{Draft, Identity, Thread, UnknownReason, Vendor},
     hash,
-    ids::{PageEventId, Subject},
+    ids::PageEventId,
     kind::Kind,
     sensitive::Sensitive,
 };
@@ -82,7 +82,7 @@ pub fn read_page(
         vendor,
         name: bounded(name),
         kind,
-        subject: Subject::of(found.subject.as_deref().unwrap_or(page_id.as_str())),
+        subject: Thread::told(found.subject.unwrap_or_else(|| page_id.as_str().to_owned())),
         identity: found.key.map_or_else(|| Identity::Page(page_id.clone()), Identity::Key),
         time: at,
         data: Sensitive::new(data.to_owned()),
@@ -111,13 +111,15 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         Excess::Keys => UnknownReason::Keys,
     });
     let text = parsed.as_ref().map_or_else(|| data.get().to_owned(), canonical_value);
-    let content = hash::short(&[found.family.as_str(), &text]);
+    let content = || hash::short(&[found.family.as_str(), &text]);
+    // Without a thread of the vendor's, an event is its own.
+    let hash = found.key.clone().unwrap_or_else(content);
     Ok(Draft {
         vendor,
         name: bounded(found.name.unwrap_or_default()),
         kind,
-        subject: Subject::of(found.subject.as_deref().unwrap_or(&content[..16])),
-        identity: found.key.map_or(Identity::Window(content), Identity::Key),
+        subject: found.subject.map_or_else(|| Thread::Hash(hash[..16].to_owned()), Thread::told),
+        identity: if found.key.is_some() { Identity::Key(hash) } else { Identity::Window(hash) },
         time: found.time,
         data: Sensitive::new(data),
         reason: excess.or(reason),

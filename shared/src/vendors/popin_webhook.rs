@@ -41,10 +41,8 @@ pub(super) fn read(body: &Value) -> Found<'_> {
         Some(hash::short(&[family.as_str(), name?, user, phone, guest, &at]))
     };
     let key = key();
-    // A number stands in no key, nor does its hash, which a few million tries would undo: such an event is its own thread.
-    let subject = user.or_else(|| key.as_ref().map(|key| key[..16].to_owned()));
     let time = body.get("timestamp").and_then(instant::vendor);
-    Found { family, name, subject, key, time }
+    Found { family, name, subject: user, key, time }
 }
 
 /// The number as it stands; an event about a guest has the customer's only among its properties.

@@ -6,6 +6,7 @@ mod properties;
 mod traps;
 
 use super::*;
+use crate::model::phone::Country;
 use serde::Deserialize;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 
@@ -17,6 +18,10 @@ struct PageInput {
 
 fn page_id() -> PageEventId {
     PageEventId::parse("018f2b6e-7c1a-7e3b-9d0a-5f6e7d8c9b0a").unwrap()
+}
+
+fn india() -> Country {
+    Country::parse("IN").unwrap()
 }
 
 /// A page's event that is no chatter.
@@ -78,7 +83,7 @@ fn told(read: &Read) -> String {
         "name: {}\nkind: {}\nsubject: {}\nidentity: {identity}\ntime: {}\nreason: {}\n",
         draft.name,
         draft.kind.as_str(),
-        draft.subject,
+        draft.subject.as_str(),
         draft.time.map_or_else(|| "none".to_owned(), crate::model::instant::millis),
         draft.reason.map_or("none", UnknownReason::as_str),
     )

@@ -67,13 +67,18 @@ pub struct World {
 
 impl World {
     pub async fn start(options: WorldOptions) -> Result<Self, Box<dyn Error + Send + Sync>> {
+        let db = Embedded::memory(options.clock.clone())?;
+        Self::over(db, options).await
+    }
+
+    /// Deployed again over what is stored: other sellers, the same tables, a Popin that remembers nobody.
+    pub async fn over(db: Embedded, options: WorldOptions) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let template = Template::deployed()?;
         let sellers = Sellers::parse(&serde_json::to_vec(&options.sellers)?)?;
         let clock = options.clock;
         let sim_clock = clock.clone();
         let accounts = demo::accounts(&sellers, HOST, |_| true);
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
-        let db = Embedded::memory(clock.clone())?;
         let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
         dynamodb::create_missing(&client, &template.tables).await?;
         db.reset_calls();

@@ -8,7 +8,7 @@ use crate::model::{
     diary::SlotRules, event::Vendor, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive,
 };
 use jiff::SignedDuration;
-use serde::Deserialize;
+use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 
 impl Sellers {
@@ -54,6 +54,8 @@ fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
 /// A schedule call must be heard out before Lambda ends the invocation.
 const MOST_TIMEOUT: SignedDuration = SignedDuration::from_secs(20);
 
+const MOST_PERSON_KEYS: usize = 5;
+
 #[derive(Deserialize)]
 #[serde(deny_unknown_fields)]
 struct Document {
@@ -73,7 +75,8 @@ struct Document {
     slots: SlotsDocument,
     #[serde(default)]
     booking: BookingDocument,
-    person_key: Option<Secret>,
+    #[serde(default, deserialize_with = "one_or_more")]
+    person_key: Vec<Secret>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +147,23 @@ impl Default for BookingDocument {
     }
 }
 
+/// A secret, or a list of them: two are valid while one is rotated.
+fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>, D::Error> {
+    let secrets = match serde_json::Value::deserialize(deserializer)? {
+        serde_json::Value::Null => return Ok(Vec::new()),
+        serde_json::Value::Array(list) => list,
+        one @ (serde_json::Value::String(_)
+        | serde_json::Value::Bool(_)
+        | serde_json::Value::Number(_)
+        | serde_json::Value::Object(_)) => vec![one],
+    };
+    // Each former key is one more place that every event is looked for at.
+    if !(1..=MOST_PERSON_KEYS).contains(&secrets.len()) {
+        return Err(D::Error::custom("rule: is not a secret or a list of 1 to 5"));
+    }
+    secrets.into_iter().map(|secret| Secret::deserialize(secret).map_err(D::Error::custom)).collect()
+}
+
 fn india() -> String {
     "IN".to_owned()
 }
@@ -196,9 +216,15 @@ impl Document {
         let Some(if_taken) = IfTaken::parse(&booking.if_taken) else {
             return Err("booking.if_taken is neither next nor refuse".into());
         };
-        let own = self.person_key.as_ref().map(Secret::expose);
-        let person_keys =
-            own.into_iter().chain([self.popin.token.expose()]).map(|key| Sensitive::new(key.to_owned())).collect();
+        // Popin's token stands in every page's source, so it keeps no secret; its API key does.
+        let mut person_keys: Vec<Sensitive<String>> = Vec::new();
+        let default = Some(self.popin.api_key.expose()).filter(|_| self.person_key.is_empty());
+        for key in self.person_key.iter().map(Secret::expose).chain(default) {
+            let key = Sensitive::new(key.to_owned());
+            if !person_keys.contains(&key) {
+                person_keys.push(key);
+            }
+        }
         if self.popin.timeout > MOST_TIMEOUT {
             return Err("popin.timeout_seconds is longer than 20".into());
         }

@@ -51,6 +51,36 @@ fn the_whole_document_of_the_design_is_taken() {
     Sellers::parse(whole.to_string().as_bytes()).unwrap();
 }
 
+#[test]
+fn what_keeps_ids_secret_is_popins_key_or_ones_own_and_never_its_token() {
+    let secrets = |key: Option<Value>| {
+        let mut document = good();
+        if let Some(key) = key {
+            document["acme"]["person_key"] = key;
+        }
+        let sellers = Sellers::parse(document.to_string().as_bytes()).unwrap();
+        let seller = sellers.get("acme").unwrap().1.clone();
+        (seller.secrets().map(str::to_owned).collect::<Vec<_>>(), seller)
+    };
+    let (default, seller) = secrets(None);
+    assert_eq!(default, ["k"]);
+    assert_eq!(seller.persons("x").collect::<Vec<_>>(), [seller.person("x")]);
+    let (new, old) = ("a-new-person-key", "an-old-person-key");
+    assert_eq!(secrets(Some(json!(new))).0, [new]);
+    let (both, rotated) = secrets(Some(json!([new, old, new])));
+    assert_eq!(both, [new, old]);
+    let persons: Vec<_> = rotated.persons("x").collect();
+    assert_eq!((persons.len(), &persons[0], &persons[2]), (3, &rotated.person("x"), &seller.person("x")));
+    for (bad, told) in [
+        (json!("short"), "acme: person_key is empty or shorter than 16 characters"),
+        (json!([new, "short"]), "acme: person_key is empty or shorter than 16 characters"),
+        (json!([]), "acme: person_key is not a secret or a list of 1 to 5"),
+        (json!([new, new, new, new, new, new]), "acme: person_key is not a secret or a list of 1 to 5"),
+    ] {
+        assert_eq!(faults(|s| s["person_key"] = bad), [told]);
+    }
+}
+
 type Change = Box<dyn FnOnce(&mut Value)>;
 
 #[test]

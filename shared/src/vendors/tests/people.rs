@@ -2,66 +2,104 @@
 
 use super::*;
 use crate::model::{
+    people::Identifier,
     phone::{Country, Phone},
-    sensitive::Sensitive,
 };
 use serde_json::json;
 
-/// The persons of a fixture, as text in order.
-fn of(family: Family, name: &str) -> Vec<String> {
-    let Read::Event(draft) = read(family, &fixture(family, name)) else { panic!("{name} is chatter") };
-    let mut people: Vec<_> = people(&draft).iter().map(spell).collect();
-    people.sort();
-    people
+fn spelled(draft: &Draft, page: Option<&str>) -> Vec<String> {
+    people(draft, page, india()).iter().map(|one| one.value().to_owned()).collect()
 }
 
-fn spell(person: &Person) -> String {
-    match person {
-        Person::Phone { raw, country } => format!("{} in {}", raw.expose(), country.as_deref().unwrap_or("?")),
-        Person::Email(raw) => raw.expose().clone(),
-    }
+/// The persons of a fixture.
+fn of(family: Family, name: &str) -> Vec<String> {
+    let Read::Event(draft) = read(family, &fixture(family, name)) else { panic!("{name} is chatter") };
+    spelled(&draft, None)
 }
 
 #[test]
 fn people_are_found_in_every_family() {
-    assert_eq!(of(Family::PopinPage, "popin_captured"), ["9000000001 in +91", "guest@example.com"]);
-    assert_eq!(of(Family::PopinPage, "popin_auto_captured"), ["9000000001 in 91"]);
+    assert_eq!(of(Family::PopinPage, "popin_captured"), ["+919000000001", "guest@example.com"]);
+    assert_eq!(of(Family::PopinPage, "popin_auto_captured"), ["+919000000001"]);
     assert_eq!(
         of(Family::PopinWebhook, "popin_call_successful"),
-        ["+919000000001 in +91", "9000000001 in +91", "agent@example.com", "guest@example.com"]
+        ["+919000000001", "agent@example.com", "guest@example.com"]
     );
-    assert_eq!(of(Family::PopinWebhook, "popin_call_guest_connected"), ["9000000001 in +91", "guest@example.com"]);
+    assert_eq!(of(Family::PopinWebhook, "popin_call_guest_connected"), ["+919000000001", "guest@example.com"]);
     assert_eq!(of(Family::PopinOutgoing, "popin_outgoing_call_ringing"), ["agent@example.com", "guest@example.com"]);
     assert_eq!(
         of(Family::ChiliPiperWebhook, "Created"),
-        ["+919000000001 in ?", "friend@example.com", "guest@example.com", "host@example.com"]
+        ["+919000000001", "friend@example.com", "guest@example.com", "host@example.com"]
     );
     assert_eq!(of(Family::FullviewPage, "callRequested"), [""; 0]);
+}
+
+#[test]
+fn a_fixture_tells_of_those_who_are_in_it_and_of_nobody_else() {
+    for family in Family::ALL {
+        for name in names(family, ".json") {
+            let Read::Event(draft) = read(family, &fixture(family, &name)) else { continue };
+            for one in spelled(&draft, None) {
+                let known = one.starts_with("+9190000000") || one.ends_with("@example.com");
+                assert!(known, "{}/{name}: {one}", family.as_str());
+            }
+        }
+    }
+}
+
+#[test]
+fn people_are_found_in_what_is_stored_beside_the_payload() {
+    let page = page(Vendor::Popin, "call 9000000001", "{}");
+    assert_eq!(spelled(&page, None), ["+919000000001"]);
+    let known = popin(&json!({"event": "popin_call_missed"}));
+    assert_eq!(spelled(&known, Some("https://shop.example.com/guest@example.com")), ["guest@example.com"]);
 }
 
 #[test]
 fn trap_27_people_are_found_in_json_within_text() {
     let inner = json!({"user": {"mobile": 9_000_000_001_u64, "email": " guest@example.com "}}).to_string();
     let draft = popin(&json!({"event": "popin_user_captured", "meta": json!({"captured": inner}).to_string()}));
-    let people: Vec<_> = people(&draft).iter().map(spell).collect();
-    assert_eq!(people, ["guest@example.com", "9000000001 in ?"]);
+    assert_eq!(spelled(&draft, None), ["+919000000001", "guest@example.com"]);
 }
 
 #[test]
-fn what_only_looks_like_a_person_is_none() {
-    let draft = popin(&json!({
-        "event": "x", "phone": null, "is_mobile": 1, "mobile": true, "phone_model": "A1234567", "email": "", "mail": "a@b",
-        "url": "https://user@example.com/p", "remark": "write to guest@example.com", "timestamp": 1_771_832_273,
-    }));
-    assert_eq!(people(&draft), []);
+fn trap_22_people_are_found_in_what_the_parser_cannot_hold() {
+    let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
+    for odd in [r#""\ud800""#, "1e400", &deep] {
+        let body = format!(r#"{{"odd":{odd},"x":"9000000001 guest@example.com"}}"#);
+        assert_eq!(spelled(&webhook(Vendor::Popin, &body), None), ["+919000000001", "guest@example.com"], "{body}");
+    }
 }
 
 #[test]
-fn a_person_does_not_reach_a_log() {
-    let person = Person::Phone { raw: Sensitive::new("9000000001".to_owned()), country: None };
-    assert!(
-        !format!("{person:?} {:?}", Person::Email(Sensitive::new("guest@example.com".to_owned()))).contains("0001")
-    );
+fn a_vendors_own_id_of_a_person_is_popins_alone() {
+    for id in [json!(58559), json!("58559")] {
+        let data = json!({"event": "popin_call_missed", "user_id": id}).to_string();
+        assert_eq!(user(Vendor::Popin, &data).as_deref(), Some("58559"));
+        assert_eq!(user(Vendor::ChiliPiper, &data), None);
+    }
+    for none in [r#"{"user_id":null}"#, r#"{"user_id":""}"#, "[]", "nope"] {
+        assert_eq!(user(Vendor::Popin, none), None);
+    }
+}
+
+#[test]
+fn an_agent_is_told_from_the_customer() {
+    let in_text = |data: &str, who: &str| only_of_staff(data, &Identifier::email(who).unwrap(), india());
+    let only_of_staff = |data: &Value, who: &str| in_text(&data.to_string(), who);
+    for family in [Family::PopinWebhook, Family::PopinOutgoing] {
+        let name = if family == Family::PopinWebhook { "popin_call_successful" } else { "popin_outgoing_call_ringing" };
+        let data: Value = serde_json::from_str(&fixture(family, name)).unwrap();
+        assert!(only_of_staff(&data, "agent@example.com"));
+        assert!(!only_of_staff(&data, "guest@example.com") && !only_of_staff(&data, "nobody@example.com"));
+    }
+    let meeting: Value = serde_json::from_str(&fixture(Family::ChiliPiperWebhook, "Created")).unwrap();
+    assert!(only_of_staff(&meeting, "host@example.com") && !only_of_staff(&meeting, "friend@example.com"));
+    assert!(!in_text("nope agent@example.com", "agent@example.com"));
+}
+
+#[test]
+fn an_appointment_does_not_reach_a_log() {
     let booked = appointment(&fixture(Family::PopinWebhook, "popin_scheduled_created")).unwrap();
     assert!(!format!("{booked:?}").contains("9000000001"));
 }

