@@ -42,6 +42,6 @@ async fn standard(app: &App, request: &Request, seller: &str) -> Result<Response
     let wanted = standard::parse(&body, seller, now);
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
     let key = headers.id.to_owned();
-    let trigger = Trigger { connector: "standard", trust: Trust::Signed, key, fingerprint, wanted };
+    let trigger = Trigger { connector: "standard", trust: Trust::Signed, key, fingerprint, origin: None, wanted };
     book(app, request, (id, seller), trigger).await
 }

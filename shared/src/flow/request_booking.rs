@@ -11,6 +11,7 @@ use crate::{
         hash,
         ids::BookingId,
         lead::{CallRequest, Lead},
+        origin::Origin,
         people::Identifier,
         state::State,
         trust::{Action, NotProven, Trust},
@@ -34,6 +35,8 @@ pub struct Trigger {
     pub key: String,
     /// Of what was asked for, in one spelling; stored under the seller's secret only.
     pub fingerprint: String,
+    /// Where in the CRM it came from; `None` where nothing can be written back to.
+    pub origin: Option<Origin>,
     /// What is unusable today may be the repetition of what was usable, and accepted, yesterday.
     pub wanted: Result<(Lead, CallRequest), Vec<Unusable>>,
 }

@@ -10,6 +10,7 @@ pub mod ids;
 pub mod instant;
 pub mod kind;
 pub mod lead;
+pub mod origin;
 pub mod people;
 pub mod phone;
 pub mod seller;
