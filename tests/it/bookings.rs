@@ -319,6 +319,23 @@ async fn a_call_nobody_answered_is_in_doubt_until_popins_webhook_bears_witness()
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_is_past_its_time_is_gone_before_the_table_cleans_up() {
+    let shop = Shop::open().await;
+    let first = id(&shop.book("k1", Some(10), &lead(1)).await);
+    let (day, items) = (24 * 3600, shop.world.items("bookings").len());
+    shop.advance(7 * day - 1);
+    assert_eq!(id(&shop.book("k1", None, &lead(1)).await), first);
+    shop.advance(2);
+    assert_ne!(id(&shop.book("k1", None, &lead(1)).await), first, "a key lives for 7 days");
+    shop.advance(83 * day - 10);
+    assert_eq!(shop.booking(&first).await.status, 200);
+    shop.advance(20);
+    assert_eq!(shop.booking(&first).await.status, 404, "a booking lives for 90 days");
+    assert_eq!(shop.resolve(&first, &json!({"outcome": "scheduled"})).await.status, 404);
+    assert!(shop.world.items("bookings").len() > items, "the table has kept them all");
+}
+
+#[tokio::test(start_paused = true)]
 async fn silence_asks_a_person_who_settles_it_once() {
     for (decision, state, schedules) in [
         (json!({"outcome": "scheduled"}), "scheduled", 1),

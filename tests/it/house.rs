@@ -159,3 +159,17 @@ fn no_folder_is_a_drawer_for_odds_and_ends() {
         }
     }
 }
+
+#[test]
+fn nothing_that_is_deployed_has_planted_bugs() {
+    let mut manifests: Vec<PathBuf> = ["shared", "tests", "infra/local", "infra/sim"].map(|at| root().join(at)).into();
+    manifests.extend(fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path()));
+    manifests.push(root());
+    let mut planting = Vec::new();
+    for folder in manifests {
+        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        let lines = text.lines().filter(|line| line.contains("planted") && !line.starts_with('#'));
+        planting.extend(lines.map(|line| format!("{}: {line}", folder.file_name().unwrap().display())));
+    }
+    assert_eq!(planting, ["shared: planted = []", "tests: planted = [\"frontdesk/planted\"]"]);
+}

@@ -130,11 +130,12 @@ fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem
 }
 
 pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
     let (seller, _) = caller(&sellers, seller, request.headers())?;
     let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
-    let booking =
-        app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?.ok_or_else(Problem::not_found)?;
+    let booking = app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?;
+    let booking = booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)?;
     Ok(answer::json(StatusCode::OK, &BookingView::of(&booking)))
 }
 

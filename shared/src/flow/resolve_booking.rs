@@ -28,7 +28,8 @@ pub async fn resolve_booking(desk: &Desk<'_>, id: &BookingId, resolution: Resolu
     let now = desk.clock.now();
     let writer = desk.random.id(now);
     loop {
-        let booking = desk.bookings.get(desk.id, id).await?.ok_or(ResolveError::Missing)?;
+        let booking = desk.bookings.get(desk.id, id).await?.filter(|booking| !booking.has_lapsed(now));
+        let booking = booking.ok_or(ResolveError::Missing)?;
         match &booking.state {
             State::NeedsHuman { .. } => {}
             State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } => {

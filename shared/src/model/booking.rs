@@ -110,6 +110,12 @@ impl Booking {
         }
     }
 
+    /// Whether its time is over: the table's own clean-up may come days later.
+    pub fn has_lapsed(&self, now: Timestamp) -> bool {
+        let last = self.history.last().map_or(self.created_at, |(at, _)| *at);
+        self.state.at_rest() && last + KEPT <= now
+    }
+
     /// The booking after `outcome`. Counters and history follow the state; lease and due time are the worker's business.
     pub fn after(&self, outcome: Outcome, now: Timestamp) -> Result<Self, IllegalStep> {
         let mut next = self.clone();
