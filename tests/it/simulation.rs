@@ -1,7 +1,11 @@
 //! Thousands of histories from their seeds: none breaks a promise, and each can be told again.
 
 use frontdesk::edge::env::variable;
-use system_tests::simulation::{run, run_many};
+use std::{
+    io::{self, Write as _},
+    time::Instant,
+};
+use system_tests::simulation::{rate, run, run_many};
 
 /// How many seeds a plain test run takes; `SEEDS` says otherwise, and `SEED` takes one again.
 const SEEDS: u64 = 2000;
@@ -11,8 +15,13 @@ fn whatever_happens_in_whatever_order_the_promises_hold() {
     let number = |name: &str| variable(name).and_then(|raw| raw.parse::<u64>().ok());
     let seeds = number("SEED").map_or_else(|| 0..number("SEEDS").unwrap_or(SEEDS), |seed| seed..seed + 1);
     let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let began = Instant::now();
     match run_many(seeds, threads, |_| {}) {
-        Ok(report) => println!("{report}"),
+        // Past the test runner, which shows what a test prints only when it fails.
+        Ok(report) => {
+            let rate = rate(report.seeds, began);
+            writeln!(io::stdout(), "\n{report}{rate:.0} seeds a second").expect("standard output is open");
+        }
         Err(violation) => panic!("{violation}\nSEED={} tells it again", violation.seed),
     }
 }

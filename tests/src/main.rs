@@ -49,12 +49,12 @@ fn main() -> ExitCode {
     let report = simulation::run_many(seeds, threads, |_| {
         let done = done.fetch_add(1, Ordering::Relaxed) + 1;
         if done.is_multiple_of(1000) {
-            println!("{done} seeds, {:.0} a second", rate(done, began));
+            println!("{done} seeds, {:.0} a second", simulation::rate(done, began));
         }
     });
     told(
         &report
-            .map(|report| format!("{report}{:.0} seeds a second", rate(report.seeds, began)))
+            .map(|report| format!("{report}{:.0} seeds a second", simulation::rate(report.seeds, began)))
             .map_err(|v| v.to_string()),
     )
 }
@@ -70,11 +70,6 @@ fn told(end: &Result<String, String>) -> ExitCode {
             ExitCode::FAILURE
         }
     }
-}
-
-#[expect(clippy::cast_precision_loss, reason = "a rate is told in whole numbers")]
-fn rate(seeds: u64, since: Instant) -> f64 {
-    seeds as f64 / since.elapsed().as_secs_f64()
 }
 
 /// A bug that no seed of so many shows is one that the simulation is blind to.

@@ -13,7 +13,7 @@ mod verdict;
 mod weather;
 
 pub use clock::SimClock;
-pub use report::{Report, Violation};
+pub use report::{Report, Violation, rate};
 
 use crate::overheard;
 use actors::Stage;

@@ -1,6 +1,6 @@
 //! What a history, or many of them, came to.
 
-use std::{collections::BTreeMap, fmt};
+use std::{collections::BTreeMap, fmt, time::Instant};
 
 /// A promise that was broken, and the seed that shows it.
 #[derive(Clone, Debug)]
@@ -55,4 +55,10 @@ impl fmt::Display for Report {
         }
         Ok(())
     }
+}
+
+/// Seeds a second.
+#[expect(clippy::cast_precision_loss, reason = "nobody walks 2^52 seeds")]
+pub fn rate(seeds: u64, since: Instant) -> f64 {
+    seeds as f64 / since.elapsed().as_secs_f64()
 }
