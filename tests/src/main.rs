@@ -86,15 +86,12 @@ fn planted(threads: usize) -> Result<String, String> {
         let caught = simulation::run_many(0..MOST_SEEDS, threads, |_| {
             tried.fetch_add(1, Ordering::Relaxed);
         });
-        match caught {
-            Err(violation) => {
-                let tried = tried.load(Ordering::Relaxed) + 1;
-                println!("{:<24} caught after {tried:>4} seeds: {violation}", format!("{bug:?}"));
-            }
-            Ok(_) => {
-                println!("{:<24} NOT caught by {MOST_SEEDS} seeds", format!("{bug:?}"));
-                blind.push(format!("{bug:?}"));
-            }
+        if let Err(violation) = caught {
+            let tried = tried.load(Ordering::Relaxed) + 1;
+            println!("{:<24} caught after {tried:>4} seeds: {violation}", format!("{bug:?}"));
+        } else {
+            println!("{:<24} NOT caught by {MOST_SEEDS} seeds", format!("{bug:?}"));
+            blind.push(format!("{bug:?}"));
         }
     }
     plant(None);
