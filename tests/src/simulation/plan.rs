@@ -43,7 +43,7 @@ const TROUBLES: [(Trouble, u8); 12] = [
     (Trouble::Popin, 8),
     (Trouble::Database, 5),
     (Trouble::Kills, 5),
-    (Trouble::Freezes, 3),
+    (Trouble::Freezes, 4),
     (Trouble::Streams, 5),
     (Trouble::Schedules, 5),
     (Trouble::Clock, 2),

@@ -118,13 +118,13 @@ impl Weather {
         Arc::new(move |_: &str| {
             let mut rng = draw(&this.fates);
             let (dice, after) = (rng.u8(0..12), rng.usize(1..90));
-            let time = Duration::from_millis(rng.u64(200..90_000));
+            let time = Duration::from_millis(rng.u64(200..180_000));
             if this.is_calm() {
                 Fate::Lives
             } else if this.plan.has(Trouble::Kills) && dice == 0 {
                 this.monitor.fault("invocation: killed at an await");
                 Fate::Killed { after }
-            } else if this.plan.has(Trouble::Freezes) && dice == 1 {
+            } else if this.plan.has(Trouble::Freezes) && (1..=3).contains(&dice) {
                 this.monitor.fault("invocation: frozen at an await");
                 Fate::Frozen { after, time }
             } else {
