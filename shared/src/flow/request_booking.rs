@@ -1,5 +1,9 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod triggers;
+
+pub use self::triggers::{Taken, run_parked, take_trigger};
+
 use super::{
     Desk,
     advance_booking::{Advanced, Patience, advance_booking, work},

@@ -1,0 +1,1 @@
+//! HubSpot: the vectors of third-party packages, and what must not pass.
