@@ -64,3 +64,35 @@ pub fn read(arrival: &Arrival<'_>) -> Result<Batch, Unread> {
     };
     Ok(Batch { form: Form::Plain, told: vec![Told { key, origin, about }] })
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::model::seller::Secret;
+    use http::{HeaderMap, HeaderValue};
+    use serde_json::json;
+
+    const BODY: &[u8] = br#"{"id":1,"email":"asha@example.in","phone":"+919876543210"}"#;
+    const SIGNATURE: &str = "5itmxdO8sAGndDfNlO5L2GaNcQFUfC9QE5CL6CjSsk8=";
+
+    fn check(name: &'static str, signature: &str, body: &[u8]) -> Option<Trust> {
+        let secrets = ["another", "shpss_secret"].map(|secret| Secret::of_any_length(secret.to_owned())).to_vec();
+        let config = Shopify { secrets, ..serde_json::from_value(json!({"secrets": []})).unwrap() };
+        let headers = HeaderMap::from_iter([(name.parse().unwrap(), HeaderValue::from_str(signature).unwrap())]);
+        prove(&Arrival { headers: &headers, path_secret: None, body }, &config)
+    }
+
+    #[test]
+    fn the_published_vector_is_accepted_under_either_name_and_no_changed_byte_is() {
+        assert_eq!(check("x-shopify-hmac-sha256", SIGNATURE, BODY), Some(Trust::Signed));
+        assert_eq!(check("shopify-hmac-sha256", SIGNATURE, BODY), Some(Trust::Signed));
+        for at in 0..BODY.len() {
+            let mut body = BODY.to_vec();
+            body[at] ^= 1;
+            assert_eq!(check("x-shopify-hmac-sha256", SIGNATURE, &body), None, "{at}");
+        }
+        for signature in ["", "AAAA", "?", &SIGNATURE[1..]] {
+            assert_eq!(check("x-shopify-hmac-sha256", signature, BODY), None, "{signature}");
+        }
+    }
+}
