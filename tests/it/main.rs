@@ -4,6 +4,8 @@
 mod bookings;
 mod calls;
 mod crash;
+mod crm_doors;
+mod crm_stories;
 mod diary;
 mod disagree;
 mod drain;

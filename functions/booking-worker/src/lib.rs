@@ -1,6 +1,7 @@
 //! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep.
 
 pub mod config;
+mod triggers;
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use config::Config;
@@ -142,6 +143,13 @@ struct NotNow;
 
 async fn take_record(app: &App, sellers: &Sellers, record: &EventRecord, patience: Patience) -> Result<(), NotNow> {
     let (Some(pk), Some(sk)) = (text(record, "pk"), text(record, "sk")) else { return Ok(()) };
+    let image: Value = serde_dynamo::from_item(record.change.new_image.clone()).unwrap_or_default();
+    if let Some((seller, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(&image)) {
+        return Box::pin(triggers::run(app, &seller, &id)).await.map_err(|error| {
+            tracing::error!(error = %error, "trigger.not_run");
+            NotNow
+        });
+    }
     let done = if sk == keys::BOOKING {
         match keys::parse_booking(&pk) {
             Some((seller, id)) => advance(app, sellers, &seller, &id, patience).await,
@@ -230,7 +238,8 @@ async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
             tracing::error!(error = %error, "booking.not_advanced");
         }
     }
-    Ok(json!({"due": looked_at, "failed": failed}))
+    let (triggers, not_run) = Box::pin(triggers::sweep(app, patience)).await?;
+    Ok(json!({"due": looked_at + triggers, "failed": failed + not_run}))
 }
 
 async fn advance(

@@ -52,14 +52,8 @@ pub(crate) async fn book(
     trigger: Trigger,
 ) -> Result<Response<Body>, Problem> {
     let (id, seller) = seller;
-    let wait =
-        answer::prefer_wait(request.headers()).filter(|&seconds| seconds > 0).map(|seconds| seconds.min(MOST_WAIT));
-    let now = app.clock.now();
-    let patience = wait.map(|seconds| Patience {
-        begin_until: now.checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).ok(),
-        ends: answer::deadline(request),
-        urgent: true,
-    });
+    let wait = wait(request);
+    let patience = patience(app, request);
     let requested =
         Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await.map_err(|error| match error {
             RequestError::NotProven(_) => Problem::not_authenticated(),
@@ -91,8 +85,22 @@ pub(crate) async fn book(
     response
 }
 
+/// So many seconds.
+fn wait(request: &Request) -> Option<u64> {
+    answer::prefer_wait(request.headers()).filter(|&seconds| seconds > 0).map(|seconds| seconds.min(MOST_WAIT))
+}
+
+/// For a caller that asks us to wait.
+pub(crate) fn patience(app: &App, request: &Request) -> Option<Patience> {
+    wait(request).map(|seconds| Patience {
+        begin_until: app.clock.now().checked_add(SignedDuration::from_secs(i64::try_from(seconds).unwrap_or(0))).ok(),
+        ends: answer::deadline(request),
+        urgent: true,
+    })
+}
+
 /// For a caller that waited: 201 at rest, 409 when the one slot is gone, 422 when Popin refused the lead; else 202.
-fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem> {
+pub(crate) fn answer(requested: &Requested, waited: bool) -> Result<Response<Body>, Problem> {
     let booking = &requested.booking;
     // Whoever repeats a request without waiting is answered as the first time, until there is an end to tell of.
     let again = !requested.new && !waited && !booking.state.at_rest();
@@ -193,7 +201,7 @@ pub(crate) fn caller<'s>(
 }
 
 /// The draft's quoted string or the bare token: the same key.
-fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
+pub(crate) fn idempotency_key(headers: &HeaderMap) -> Result<String, Problem> {
     let Some(raw) = headers.get("idempotency-key") else {
         let detail = "Send an Idempotency-Key header: any text of your own that names this request.";
         return Err(Problem::new(

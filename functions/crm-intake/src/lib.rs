@@ -2,6 +2,7 @@
 
 mod bookings;
 pub mod config;
+mod parked;
 mod people;
 mod triggers;
 
@@ -19,7 +20,7 @@ use frontdesk::{
     store::{self, Bookings, Events, Slots},
 };
 use http::{Method, StatusCode};
-use lambda_http::{Body, Error, Request, Response};
+use lambda_http::{Body, Error, Request, RequestExt as _, Response, request::RequestContext};
 use std::sync::Arc;
 
 const FUNCTION: &str = "crm-intake";
@@ -65,6 +66,10 @@ impl App {
 }
 
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error> {
+    // What is no request comes from a bus that AWS has proven: no route leads here.
+    if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
+        return Box::pin(triggers::event(app, &request)).await;
+    }
     let path = answer::path(&request);
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     let response = match (request.method(), segments.as_slice()) {
@@ -73,8 +78,15 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
         (&Method::POST, ["bookings", seller, id, "resolve"]) => {
             Box::pin(bookings::resolve(app, &request, seller, id)).await
         }
-        (&Method::POST, ["crm", seller, connector] | ["crm", seller, connector, _]) => {
-            Box::pin(triggers::take(app, &request, seller, connector)).await
+        (&Method::GET, ["crm", seller, "parked"]) => Box::pin(parked::list(app, &request, seller)).await,
+        (&Method::POST, ["crm", seller, "parked", id, "retry"]) => {
+            Box::pin(parked::retry(app, &request, seller, id)).await
+        }
+        (&Method::POST, ["crm", seller, connector]) => {
+            Box::pin(triggers::take(app, &request, seller, connector, None)).await
+        }
+        (&Method::POST, ["crm", seller, connector, path_secret]) => {
+            Box::pin(triggers::take(app, &request, seller, connector, Some(path_secret))).await
         }
         (&Method::DELETE, ["people", seller]) => Box::pin(people::forget(app, &request, seller)).await,
         // A CRM that shakes hands first asks only whether somebody is there.

@@ -37,5 +37,9 @@ pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result
     let forgotten = forget_person(&app.events, &app.bookings, (id, seller), &person, now)
         .await
         .map_err(|error| unavailable(&error))?;
-    Ok(answer::json(StatusCode::OK, &json!({"events": forgotten.events, "bookings": forgotten.bookings})))
+    let mut told = json!({"events": forgotten.events, "bookings": forgotten.bookings});
+    if forgotten.triggers > 0 {
+        told["triggers"] = forgotten.triggers.into();
+    }
+    Ok(answer::json(StatusCode::OK, &told))
 }

@@ -1,47 +1,205 @@
-//! CRM triggers: each connector proves, reads and answers in its own manner.
+//! CRM triggers: prove, read, store, and answer as the CRM needs it.
 
-use crate::{App, bookings::book};
-use frontdesk::{
-    crm::standard,
-    edge::answer::{self, MOST_WEBHOOK, Problem},
-    flow::request_booking::Trigger,
-    model::{canonical::canonical_value, hash, seller::Secret, trust::Trust},
+use crate::{
+    App,
+    bookings::{book, idempotency_key, patience},
 };
+use frontdesk::{
+    crm::{
+        self, Arrival, Batch, Form, Unread,
+        answer::{self as words, Became},
+        body,
+        rules::{self, Ending},
+        standard,
+    },
+    edge::{
+        answer::{self, MOST_WEBHOOK, Problem},
+        booking_view::{self, BookingView},
+    },
+    flow::{
+        Desk,
+        advance_booking::Patience,
+        request_booking::{RequestError, Taken, Trigger, take_trigger},
+    },
+    model::{
+        canonical::canonical_value,
+        connector::Connector,
+        hash,
+        ids::SellerId,
+        seller::Seller,
+        trigger::Told,
+        trust::Trust,
+    },
+};
+use futures_util::{StreamExt, stream};
+use http::StatusCode;
+use jiff::Timestamp;
 use lambda_http::{Body, Request, Response};
-use serde_json::Value;
+use serde_json::{Map, Value, json};
+
+/// Of one batch: enough for a hundred within a CRM's patience, and no burst to the table.
+const AT_ONCE: usize = 16;
 
 pub(crate) async fn take(
     app: &App,
     request: &Request,
     seller: &str,
     connector: &str,
+    path_secret: Option<&str>,
 ) -> Result<Response<Body>, Problem> {
-    match connector {
-        "standard" => standard(app, request, seller).await,
-        _ => Err(Problem::not_authenticated()),
-    }
-}
-
-/// Standard Webhooks: the message's id is its key, so a message sent again makes nothing new.
-async fn standard(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
-    let body = answer::body(request, MOST_WEBHOOK)?;
+    let connector = Connector::parse(connector).ok_or_else(Problem::not_authenticated)?;
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
-    let header = |name: &str| request.headers().get(name).and_then(|value| value.to_str().ok()).unwrap_or_default();
-    let headers = standard::Headers {
-        id: header("webhook-id"),
-        timestamp: header("webhook-timestamp"),
-        signature: header("webhook-signature"),
+    let body = match answer::body(request, MOST_WEBHOOK) {
+        Ok(body) => body,
+        Err(_) if rules::parks(connector, Ending::TooLarge) && request.body().len() > MOST_WEBHOOK => {
+            let arrival = Arrival { headers: request.headers(), path_secret, body: b"" };
+            let told = body::unreadable(&request.body()[..MOST_WEBHOOK], "body_too_large");
+            let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
+            return Ok(store(app, seller, connector, trust, unread(connector, told), None).await);
+        }
+        Err(problem) => return Err(problem),
     };
-    let proven = sellers.get(seller).filter(|(_, seller)| {
-        let secrets = seller.crm.standard.iter().flat_map(|standard| &standard.secrets).map(Secret::expose);
-        standard::proven(headers, body, secrets, now)
-    });
-    let Some((id, seller)) = proven else { return Err(Problem::not_authenticated()) };
-    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
-    let wanted = standard::parse(&body, seller, now);
+    let arrival = Arrival { headers: request.headers(), path_secret, body };
+    let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
+    if connector == Connector::Standard {
+        return standard(app, request, &arrival, seller, trust).await;
+    }
+    let batch = match crm::read(connector, &arrival, seller.1, now) {
+        Ok(batch) => batch,
+        Err(Unread::NotProven) => return Err(Problem::not_authenticated()),
+        Err(Unread::NotReadable) if rules::parks(connector, Ending::Unreadable) => {
+            unread(connector, body::unreadable(body, "body_unreadable"))
+        }
+        Err(Unread::NotReadable) => return Err(not_readable()),
+    };
+    let wait = if batch.form == Form::Callout { patience(app, request) } else { None };
+    Ok(store(app, seller, connector, trust, batch, wait).await)
+}
+
+/// An unknown seller and a bad credential are answered alike.
+fn proven<'s>(
+    seller: Option<(&'s SellerId, &'s Seller)>,
+    connector: Connector,
+    arrival: &Arrival<'_>,
+    now: Timestamp,
+) -> Result<((&'s SellerId, &'s Seller), Trust), Problem> {
+    let seller = seller.ok_or_else(Problem::not_authenticated)?;
+    let trust = crm::prove(connector, arrival, seller.1, now).ok_or_else(Problem::not_authenticated)?;
+    Ok((seller, trust))
+}
+
+fn unread(connector: Connector, told: Told) -> Batch {
+    let form = if connector == Connector::LeadSquared { Form::Status } else { Form::Plain };
+    Batch { form, told: vec![told] }
+}
+
+fn not_readable() -> Problem {
+    let detail = "The body is not of the form that this CRM sends.";
+    Problem::new(StatusCode::BAD_REQUEST, "not_readable", "Not readable", detail)
+}
+
+/// Item by item; the answer is "all of them" or "again".
+pub(crate) async fn store(
+    app: &App,
+    seller: (&SellerId, &Seller),
+    connector: Connector,
+    trust: Trust,
+    batch: Batch,
+    wait: Option<Patience>,
+) -> Response<Body> {
+    let desk = &app.desk(seller.0, seller.1);
+    let took = stream::iter(batch.told)
+        .map(|told| async move { take_one(app, desk, connector, (trust, told), wait).await })
+        .buffered(AT_ONCE)
+        .collect::<Vec<_>>()
+        .await;
+    let became: Result<Vec<_>, RequestError> = took.into_iter().collect();
+    let said = match became {
+        Ok(became) => words::taken(connector, batch.form, &became),
+        Err(RequestError::NotProven(_)) => return Problem::not_authenticated().response(),
+        Err(error) => {
+            tracing::error!(seller = %seller.0, crm = connector.as_str(), error = %error, "trigger.not_stored");
+            words::not_stored(connector, batch.form)
+        }
+    };
+    answer::text(StatusCode::from_u16(said.status).expect("the table has statuses only"), said.content_type, said.body)
+}
+
+async fn take_one(
+    app: &App,
+    desk: &Desk<'_>,
+    connector: Connector,
+    told: (Trust, Told),
+    wait: Option<Patience>,
+) -> Result<Became, RequestError> {
+    let (trust, told) = told;
+    let (became, outcome) = match Box::pin(take_trigger(desk, connector, trust, told, wait)).await? {
+        Taken::Booked(requested) => {
+            if requested.new {
+                booking_view::tell(&requested.booking, crate::FUNCTION, app.clock.now());
+            }
+            (Became::Booking(facts(&BookingView::of(&requested.booking))), "booked")
+        }
+        Taken::Pending => (Became::Pending, "pending"),
+        Taken::Parked(code) => {
+            tracing::warn!(seller = %desk.id, crm = connector.as_str(), code, "trigger.parked");
+            (Became::Parked(code), "parked")
+        }
+        Taken::Ignored(code) => {
+            tracing::info!(seller = %desk.id, crm = connector.as_str(), code, "trigger.ignored");
+            (Became::Ignored, "ignored")
+        }
+        Taken::Erased => (Became::Ignored, "erased"),
+    };
+    tracing::info!(seller = %desk.id, crm = connector.as_str(), outcome, "trigger.taken");
+    Ok(became)
+}
+
+/// What a flow may branch on.
+fn facts(view: &BookingView) -> Map<String, Value> {
+    let view = serde_json::to_value(view).expect("a view is made of text, numbers and lists");
+    let names = ["state", "join_url", "start_at", "start_local", "confirmed_by", "reason"];
+    let facts = names.into_iter().map(|name| (name.to_owned(), view[name].clone()));
+    facts.chain([("booking_id".to_owned(), view["id"].clone())]).collect()
+}
+
+/// Standard Webhooks: the message's id is its key, so a message sent again makes nothing new. A caller with our own key
+/// names the request itself.
+async fn standard(
+    app: &App,
+    request: &Request,
+    arrival: &Arrival<'_>,
+    seller: (&SellerId, &Seller),
+    trust: Trust,
+) -> Result<Response<Body>, Problem> {
+    let key = match trust {
+        Trust::Signed | Trust::Confirmed => arrival.header("webhook-id").to_owned(),
+        Trust::Bearer | Trust::Claimed => idempotency_key(request.headers())?,
+    };
+    let body: Value = serde_json::from_slice(arrival.body).map_err(|_| Problem::not_json())?;
+    let wanted = standard::parse(&body, seller.1, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
-    let key = headers.id.to_owned();
-    let trigger = Trigger { connector: "standard", trust: Trust::Signed, key, fingerprint, origin: None, wanted };
-    book(app, request, (id, seller), trigger).await
+    let trigger = Trigger { connector: "standard", trust, key, fingerprint, origin: standard::origin(&body, arrival), wanted };
+    book(app, request, seller, trigger).await
+}
+
+/// An event of the partner's bus. It is stored when this returns; a failure brings it again.
+pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>, lambda_http::Error> {
+    let event: &Value = &serde_json::from_slice(request.body())?;
+    let sellers = app.sellers.current(app.clock.now()).await;
+    let mut taken = 0;
+    for (id, seller) in sellers.iter() {
+        let Some(config) = seller.crm.salesforce.as_ref().filter(|config| crm::salesforce::sends(config, event)) else {
+            continue;
+        };
+        let desk = &app.desk(id, seller);
+        let told = (Trust::Bearer, crm::salesforce::event(event, config));
+        Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
+        taken += 1;
+    }
+    if taken == 0 {
+        tracing::warn!("event.of_unknown_organization");
+    }
+    Ok(answer::json(StatusCode::OK, &json!({"taken": taken})))
 }

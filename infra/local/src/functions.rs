@@ -148,7 +148,7 @@ impl InProcess {
     async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
         let timeout = self.timeout(function)?;
         let deadline = deadline(self.clock.now(), timeout);
-        if function == "event-intake" {
+        if matches!(function, "event-intake" | "crm-intake") {
             let answer = self.http(function, &event, "schedule").await?;
             return Ok(serde_json::from_slice(answer.body()).unwrap_or(Value::Null));
         }

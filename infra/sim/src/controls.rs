@@ -31,6 +31,7 @@ impl Sim {
             .route("/_sim/release", post(release))
             .route("/_sim/reset", post(reset))
             .route("/_sim/events", post(send_event))
+            .route("/_sim/records", post(put_record))
             .fallback(popin)
             .with_state(self.clone())
     }
@@ -117,6 +118,19 @@ async fn reset(State(sim): State<Sim>) -> Json<Value> {
 async fn send_event(State(sim): State<Sim>, body: Bytes) -> Result<Json<Value>, BadOrder> {
     let order: EventOrder = parse(&body)?;
     Ok(Json(json!({ "queued": sim.send_event(&order).map_err(BadOrder)? })))
+}
+
+/// A record of a CRM's that is read back: `{"name": "hubspot/contacts/614", "record": {...}}`.
+#[derive(Deserialize)]
+struct NamedRecord {
+    name: String,
+    record: Value,
+}
+
+async fn put_record(State(sim): State<Sim>, body: Bytes) -> Result<Json<Value>, BadOrder> {
+    let NamedRecord { name, record } = parse(&body)?;
+    sim.put_record(name, record);
+    Ok(Json(json!({ "kept": true })))
 }
 
 /// Why a control did nothing: 400.

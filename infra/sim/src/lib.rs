@@ -13,6 +13,7 @@ mod form;
 mod instant;
 mod journal;
 mod quirks;
+mod readback;
 mod replies;
 mod slots;
 mod state;
@@ -27,12 +28,14 @@ use jiff::Timestamp;
 use tokio::sync::Notify;
 
 pub use crate::faults::{Fault, FaultOrder, Target};
+pub use crate::readback::{RecordFault, RecordRead};
 pub use crate::replies::ConnectionReset;
 pub use crate::state::{Call, Customer, Endpoint, Scheduled};
 pub use crate::webhooks::{DateSpelling, Webhook, WebhookMode};
 
 use crate::faults::Faults;
 use crate::journal::Books;
+use crate::readback::Records;
 use crate::state::{Change, Kept};
 
 /// What a simulator starts from.
@@ -115,6 +118,7 @@ struct Inside {
     sellers: Vec<SellerAccount>,
     faults: Faults,
     books: Books,
+    records: Records,
 }
 
 impl Sim {
@@ -123,6 +127,7 @@ impl Sim {
             sellers: options.sellers,
             faults: Faults::default(),
             books: Books::open(options.data.as_deref())?,
+            records: Records::default(),
         };
         Ok(Self(Arc::new(Shared {
             now: options.now,

@@ -1,11 +1,100 @@
-//! CRM triggers: one file per CRM, pure. Bytes, headers, configuration and now in; a proven lead or a refusal out.
+//! CRM triggers: one file per CRM, pure. Bytes, headers, configuration and now in; what was told out, or a refusal.
 
+pub mod answer;
+pub mod arrival;
+pub mod body;
+pub mod fields;
+pub mod freshsales;
+pub mod hubspot;
+pub mod leadsquared;
+pub mod pipedrive;
+pub mod readback;
 pub mod request;
+pub mod rules;
+pub mod salesforce;
+pub mod shopify;
 pub mod standard;
+pub mod zoho;
+
+pub use arrival::Arrival;
+
+use crate::model::{connector::Connector, seller::Seller, trigger::Told, trust::Trust};
+use jiff::Timestamp;
 
 /// What is wrong with a request that was read: the field and a stable code, never the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Unusable {
     pub field: &'static str,
     pub code: &'static str,
+}
+
+/// The form in which a CRM came, which is the form that its answer takes.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Form {
+    /// Any 2xx will do.
+    Plain,
+    /// HubSpot's custom workflow action, which waits to be called back; so many seconds at most.
+    Action { patience: i64 },
+    /// Salesforce's outbound message, in SOAP.
+    Outbound,
+    /// Salesforce's flow, which reads one flat object.
+    Callout,
+    /// LeadSquared, which reads a `Status`.
+    Status,
+}
+
+/// What one request told.
+#[derive(Clone, Debug, PartialEq)]
+pub struct Batch {
+    pub form: Form,
+    pub told: Vec<Told>,
+}
+
+/// It cannot be read as its CRM's.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Unread {
+    /// Not what this CRM ever sends.
+    NotReadable,
+    /// Only its content could prove it, and does not.
+    NotProven,
+}
+
+/// How far a request is proven, if at all. Before anything of it is parsed, save where the CRM left no other way.
+pub fn prove(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: Timestamp) -> Option<Trust> {
+    let crm = &seller.crm;
+    match connector {
+        Connector::Standard => {
+            crm.standard.as_ref().and_then(|config| standard::prove(arrival, config, &seller.api_keys, now))
+        }
+        Connector::HubSpot => crm.hubspot.as_ref().and_then(|config| hubspot::prove(arrival, config, now)),
+        Connector::Salesforce => crm.salesforce.as_ref().and_then(|config| salesforce::prove(arrival, config)),
+        Connector::Zoho => crm.zoho.as_ref().and_then(|config| zoho::prove(arrival, config)),
+        Connector::LeadSquared => crm.leadsquared.as_ref().and_then(|config| arrival.shows_token(&config.tokens)),
+        Connector::Freshsales => crm.freshsales.as_ref().and_then(|config| arrival.shows_token(&config.tokens)),
+        Connector::Pipedrive => crm.pipedrive.as_ref().and_then(|config| pipedrive::prove(arrival, config)),
+        Connector::Shopify => crm.shopify.as_ref().and_then(|config| shopify::prove(arrival, config)),
+    }
+}
+
+/// What a proven request tells. `standard` is read by its own caller, which answers as our bookings API does.
+pub fn read(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: Timestamp) -> Result<Batch, Unread> {
+    let crm = &seller.crm;
+    match connector {
+        Connector::Standard => Err(Unread::NotReadable),
+        Connector::HubSpot => crm.hubspot.as_ref().map_or(Err(Unread::NotProven), |config| {
+            hubspot::read(arrival, config, now, seller.booking.give_up + seller.booking.in_doubt)
+        }),
+        Connector::Salesforce => {
+            crm.salesforce.as_ref().map_or(Err(Unread::NotProven), |config| salesforce::read(arrival, config))
+        }
+        Connector::Zoho => crm.zoho.as_ref().map_or(Err(Unread::NotProven), |config| zoho::read(arrival, config)),
+        Connector::LeadSquared => {
+            crm.leadsquared.as_ref().map_or(Err(Unread::NotProven), |config| leadsquared::read(arrival, config))
+        }
+        Connector::Freshsales => {
+            crm.freshsales.as_ref().map_or(Err(Unread::NotProven), |config| freshsales::read(arrival, config))
+        }
+        Connector::Pipedrive => pipedrive::read(arrival),
+        Connector::Shopify => shopify::read(arrival),
+    }
 }

@@ -1,9 +1,12 @@
 //! Standard Webhooks 1.0.0: v1, an HMAC over id, time and body, and v1a, an ed25519 signature (crm.md, 1.15).
 
-use super::{Unusable, request};
+use super::{Arrival, Unusable, fields::Fields, request};
 use crate::model::{
+    connector::Connector,
     lead::{CallRequest, Lead},
-    seller::Seller,
+    origin::Origin,
+    seller::{Secret, Seller, crm::Standard},
+    trust::Trust,
 };
 use base64::{
     Engine, alphabet,
@@ -29,6 +32,19 @@ pub struct Headers<'h> {
     pub id: &'h str,
     pub timestamp: &'h str,
     pub signature: &'h str,
+}
+
+/// A signature, or the seller's own key: for Zapier, Make and n8n, which sign nothing.
+pub fn prove(arrival: &Arrival<'_>, config: &Standard, api_keys: &[Secret], now: Timestamp) -> Option<Trust> {
+    if !arrival.has("webhook-signature") {
+        return arrival.shows_bearer(api_keys).then_some(Trust::Bearer);
+    }
+    let headers = Headers {
+        id: arrival.header("webhook-id"),
+        timestamp: arrival.header("webhook-timestamp"),
+        signature: arrival.header("webhook-signature"),
+    };
+    proven(headers, arrival.body, config.secrets.iter().map(Secret::expose), now).then_some(Trust::Signed)
 }
 
 /// Whether one of the signatures is by one of the secrets, over this very message, and not old or early.
@@ -103,10 +119,27 @@ impl Key {
     }
 }
 
-/// Our canonical JSON, bare or as the `data` of a Standard Webhooks payload.
+/// Where the caller says that it came from.
+pub fn origin(body: &Value, arrival: &Arrival<'_>) -> Option<Origin> {
+    let inner = if body["lead"].is_null() && body["data"].is_object() { &body["data"] } else { body };
+    let text = |value: &Value| super::fields::text(value);
+    let event = text(&inner["event_id"]).or_else(|| text(&arrival.header("webhook-id").into()));
+    Some(Origin { event, record: text(&inner["lead"]["external_id"]), ..Origin::default() })
+}
+
+/// Our canonical JSON, bare or as the `data` of a Standard Webhooks payload; or flat, for callers that cannot nest.
 pub fn parse(body: &Value, seller: &Seller, now: Timestamp) -> Result<(Lead, CallRequest), Vec<Unusable>> {
-    let inner = if body["lead"].is_null() && body["data"]["lead"].is_object() { &body["data"] } else { body };
-    request::parse(inner, seller, now)
+    let inner = if body["lead"].is_null() && body["data"].is_object() { &body["data"] } else { body };
+    match Fields::of(Connector::Standard, seller).filter(|_| inner["lead"].is_null() && inner.is_object()) {
+        Some(fields) => {
+            let mut request = fields.request(inner);
+            for name in ["call", "native", "url"].into_iter().filter(|name| !inner[name].is_null()) {
+                request[name] = inner[name].clone();
+            }
+            request::parse(&request, seller, now)
+        }
+        None => request::parse(inner, seller, now),
+    }
 }
 
 #[cfg(test)]

@@ -115,6 +115,11 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     with_body(status, "application/json", text)
 }
 
+/// An answer in a CRM's own words.
+pub fn text(status: StatusCode, media_type: &'static str, text: String) -> Response<Body> {
+    with_body(status, media_type, text)
+}
+
 fn with_body(status: StatusCode, media_type: &'static str, text: String) -> Response<Body> {
     let mut response = Response::new(Body::Text(text));
     *response.status_mut() = status;

@@ -6,6 +6,7 @@ use crate::{
         booking::{Booking, Said},
         diary::Slot,
         instant,
+        origin::Origin,
         state::{HumanReason, RefusedReason, State},
     },
     popin::dates,
@@ -39,7 +40,16 @@ pub struct BookingView {
     /// What each side said, where they disagree.
     #[serde(skip_serializing_if = "Vec::is_empty")]
     said: Vec<SaidView>,
+    trigger: TriggerView,
     history: Vec<Moment>,
+}
+
+/// Which trigger made the booking: the connector, and the CRM's own ids.
+#[derive(Debug, Serialize)]
+struct TriggerView {
+    connector: String,
+    #[serde(flatten)]
+    origin: Option<Origin>,
 }
 
 #[derive(Clone, Debug, Serialize)]
@@ -122,6 +132,7 @@ impl BookingView {
             reason,
             alternatives,
             said: said(booking),
+            trigger: TriggerView { connector: booking.connector.clone(), origin: booking.origin.clone() },
             history: booking
                 .history
                 .iter()

@@ -3,16 +3,6 @@
 use crate::model::seller::{Secret, WebhookSecrets};
 use crate::planted::{Bug, planted};
 use http::{HeaderMap, header};
-use subtle::ConstantTimeEq;
-
-/// Whether `given` is one of the secrets; each is looked at, so that time tells nothing.
-pub fn one_of(secrets: &[Secret], given: &[u8]) -> bool {
-    let mut found = subtle::Choice::from(0);
-    for secret in secrets {
-        found |= secret.expose().as_bytes().ct_eq(given);
-    }
-    found.into()
-}
 
 /// `Authorization: Bearer <key>`.
 pub fn bearer(headers: &HeaderMap, keys: &[Secret]) -> bool {
@@ -21,15 +11,15 @@ pub fn bearer(headers: &HeaderMap, keys: &[Secret]) -> bool {
         Some((scheme, token)) if scheme.eq_ignore_ascii_case(b"bearer ") => token.trim_ascii(),
         Some(_) | None => &[],
     };
-    one_of(keys, token)
+    Secret::among(keys, token)
 }
 
 /// A webhook's header and path secret: what is configured is required, and nothing configured lets nobody in.
 pub fn webhook(secrets: &WebhookSecrets, headers: &HeaderMap, path_secret: Option<&str>) -> bool {
     let key = headers.get("x-api-key").map(http::HeaderValue::as_bytes).unwrap_or_default();
-    let header_fits = one_of(&secrets.keys, key) || secrets.keys.is_empty();
+    let header_fits = Secret::among(&secrets.keys, key) || secrets.keys.is_empty();
     let path_fits =
-        one_of(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes()) || secrets.path_secrets.is_empty();
+        Secret::among(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes()) || secrets.path_secrets.is_empty();
     let some = !secrets.keys.is_empty() || !secrets.path_secrets.is_empty();
     some & header_fits & path_fits | planted(Bug::WebhookKeyNotChecked)
 }

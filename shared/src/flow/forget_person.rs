@@ -4,8 +4,9 @@ use crate::{
     model::{
         event::Thread,
         ids::{SellerId, Subject, TableVersion},
-        people::Identifier,
+        people::{self, Identifier},
         seller::Seller,
+        trigger::About,
         trust::{Action, Trust},
     },
     store::{
@@ -24,6 +25,8 @@ use std::collections::{HashSet, VecDeque};
 pub struct Forgotten {
     pub events: usize,
     pub bookings: usize,
+    /// Parked triggers that told of them.
+    pub triggers: usize,
 }
 
 /// Entries looked at in one page.
@@ -47,6 +50,7 @@ pub async fn forget_person(
     for entry in &trail.of_nothing {
         events.drop_entry(entry).await?;
     }
+    forgotten.triggers = forget_parked(bookings, (id, seller), who).await?;
     for person in seller.persons(who.value()) {
         let mut after = None;
         loop {
@@ -61,6 +65,36 @@ pub async fn forget_person(
         }
     }
     Ok(forgotten)
+}
+
+/// Parked triggers are few, and what is wrong with one is often its number: each is looked into, whole.
+async fn forget_parked(
+    bookings: &Bookings,
+    seller: (&SellerId, &Seller),
+    who: &Identifier,
+) -> Result<usize, store::Error> {
+    let (id, seller) = seller;
+    let (mut after, mut gone) = (None, 0);
+    loop {
+        // Those whose time is over, too: the table drops them when it likes.
+        let page = bookings.all_parked(id, after.as_ref(), PAGE, Timestamp::MIN).await?;
+        for parked in &page.parked {
+            let told = match &parked.told.about {
+                About::Record(record) => record.expose().to_string(),
+                About::Thin(thin) => thin.known.expose().to_string(),
+                About::Unusable { body, .. } => body.expose().clone(),
+                About::Ignored(_) => String::new(),
+            };
+            if people::find(&told, seller.default_country).contains(who) {
+                bookings.unpark(id, &parked.id).await?;
+                gone += 1;
+            }
+        }
+        after = page.next;
+        if after.is_none() {
+            return Ok(gone);
+        }
+    }
 }
 
 /// From a number or an address to the events that have it, and from there to what is of the same person: the events of

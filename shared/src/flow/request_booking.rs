@@ -1,5 +1,9 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod triggers;
+
+pub use self::triggers::{Taken, run_parked, take_trigger};
+
 use super::{
     Desk,
     advance_booking::{Advanced, Patience, advance_booking, work},
@@ -99,7 +103,7 @@ pub async fn request_booking(
     let owner = desk.random.id(now);
     // A caller that waits holds the lease from the start, so that the stream's worker does not get in between.
     let lease = wait.map(|_| Lease { owner: owner.clone(), until: now + desk.seller.booking.lease });
-    let booking = booking(desk, trigger.connector, (lead, call), lease, now);
+    let booking = booking(desk, (trigger.connector, trigger.origin), (lead, call), lease, now);
     let mut window = Window { length: desk.seller.booking.join_window, instead_of: None };
     loop {
         let created = match desk.bookings.create(&booking, &idempotency, &window, &owner).await {
@@ -144,11 +148,12 @@ fn may_be_joined(state: &State) -> bool {
 
 fn booking(
     desk: &Desk<'_>,
-    connector: &str,
+    asked_by: (&str, Option<Origin>),
     wanted: (Lead, CallRequest),
     lease: Option<Lease>,
     now: Timestamp,
 ) -> Booking {
+    let (connector, origin) = asked_by;
     let (lead, call) = wanted;
     let person = desk.seller.person(lead.mobile.e164().expose());
     let email = lead.email.as_ref().and_then(|email| Identifier::email(email.expose()));
@@ -159,6 +164,7 @@ fn booking(
         lead,
         call,
         connector: connector.to_owned(),
+        origin,
         person,
         email_person,
         created_at: now,

@@ -3,6 +3,7 @@
 use super::{
     ids::{BookingId, SellerId},
     lead::{CallRequest, Lead},
+    origin::Origin,
     seller::BookingRules,
     state::{ConfirmedBy, HumanReason, IllegalStep, Outcome, State, Told},
 };
@@ -31,6 +32,8 @@ pub struct Booking {
     pub call: CallRequest,
     /// The route that asked for it: `bookings`, or a CRM's connector.
     pub connector: String,
+    /// Where in the CRM it came from.
+    pub origin: Option<Origin>,
     /// A keyed hash of the number: how Popin's webhook finds the booking.
     pub person: String,
     /// The same of the e-mail, for whoever asks to be forgotten. Only known when the booking is made.

@@ -36,6 +36,8 @@ ids! {
     SellerId: |id| (1..=64).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-'),
     /// Ours, a UUID of version 7: it sorts by the time of creation.
     BookingId: |id| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'),
+    /// A trigger that made no booking, by the keyed hash of its connector and key: the same trigger again has the same id.
+    TriggerId: |id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
     /// Deterministic: the same event again has the same id (DESIGN section 3, Identity).
     EventId: |id| (1..=96).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#'),
     /// The id that a page gave an event: a UUID in its hyphenated form, lower case.

@@ -3,6 +3,7 @@
 pub mod backoff;
 pub mod booking;
 pub mod canonical;
+pub mod connector;
 pub mod diary;
 pub mod event;
 pub mod hash;
@@ -16,4 +17,5 @@ pub mod phone;
 pub mod seller;
 pub mod sensitive;
 pub mod state;
+pub mod trigger;
 pub mod trust;

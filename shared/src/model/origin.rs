@@ -8,6 +8,9 @@ pub struct Origin {
     /// The CRM's id of this event, notification or message.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub event: Option<String>,
+    /// The id of this delivery of it, where the CRM tells the two apart (Shopify).
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub delivery: Option<String>,
     /// The CRM's word for the kind of record: `contact`, `deal`, `Lead`, `Leads`, `person`, `customer`.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub object: Option<String>,

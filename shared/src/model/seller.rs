@@ -4,8 +4,13 @@ use super::{diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
+use subtle::ConstantTimeEq;
 
+pub mod crm;
 mod document;
+pub mod mapping;
+
+pub use crm::Crm;
 
 /// Every shop that this stack serves.
 #[derive(Clone, Debug, Default)]
@@ -33,6 +38,21 @@ pub struct Secret(Sensitive<String>);
 impl Secret {
     pub fn expose(&self) -> &str {
         self.0.expose()
+    }
+
+    /// For published vectors, whose secrets no document may have.
+    #[cfg(test)]
+    pub(crate) fn of_any_length(raw: String) -> Self {
+        Self(Sensitive::new(raw))
+    }
+
+    /// Whether `given` is one of the secrets; each is looked at, so that time tells nothing.
+    pub fn among(secrets: &[Self], given: &[u8]) -> bool {
+        let mut found = subtle::Choice::from(0);
+        for secret in secrets {
+            found |= secret.expose().as_bytes().ct_eq(given);
+        }
+        found.into()
     }
 }
 
@@ -137,71 +157,6 @@ pub enum PinField {
 pub struct WebhookSecrets {
     pub keys: Vec<Secret>,
     pub path_secrets: Vec<Secret>,
-}
-
-#[derive(Clone, Debug, Default, Deserialize)]
-#[serde(deny_unknown_fields, default)]
-pub struct Crm {
-    pub standard: Option<Standard>,
-    pub hubspot: Option<HubSpot>,
-    pub salesforce: Option<Salesforce>,
-    pub zoho: Option<Tokens>,
-    pub leadsquared: Option<Tokens>,
-    pub freshsales: Option<Tokens>,
-    pub pipedrive: Option<Pipedrive>,
-    pub shopify: Option<Shopify>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Standard {
-    pub secrets: Vec<Secret>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct HubSpot {
-    pub client_secrets: Vec<Secret>,
-    pub public_url: String,
-    pub access_token: Option<Credential>,
-    pub api_base: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Salesforce {
-    pub path_secrets: Vec<Secret>,
-    #[serde(default)]
-    pub organization_ids: Vec<String>,
-    pub api_base: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Tokens {
-    pub tokens: Vec<Secret>,
-    pub api_base: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Pipedrive {
-    pub users: Vec<BasicUser>,
-    pub api_base: Option<String>,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct BasicUser {
-    pub name: String,
-    pub password: Secret,
-}
-
-#[derive(Clone, Debug, Deserialize)]
-#[serde(deny_unknown_fields)]
-pub struct Shopify {
-    pub secrets: Vec<Secret>,
-    pub api_base: Option<String>,
 }
 
 /// What to do when a window of doubt ends with no witness.

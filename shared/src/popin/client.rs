@@ -67,7 +67,7 @@ impl RetryAfter {
     /// A day at most: a vendor's slip must not park a booking for ever.
     const MOST: SignedDuration = SignedDuration::from_hours(24);
 
-    fn read(raw: &str) -> Option<Self> {
+    pub fn read(raw: &str) -> Option<Self> {
         match raw.trim().parse::<u32>() {
             Ok(seconds) => Some(Self::In(SignedDuration::from_secs(i64::from(seconds)))),
             Err(_) => rfc2822::parse(raw.trim()).ok().map(|at| Self::At(at.timestamp())),

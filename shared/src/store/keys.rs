@@ -2,7 +2,7 @@
 
 use crate::model::{
     event::Place,
-    ids::{BookingId, EventId, SellerId, Subject, TableVersion},
+    ids::{BookingId, EventId, SellerId, Subject, TableVersion, TriggerId},
     instant,
 };
 use jiff::Timestamp;
@@ -147,6 +147,25 @@ pub fn gate(seller: &SellerId) -> Key {
     Key::new(format!("{seller}#gate"), "gate")
 }
 
+/// A trigger that has made no booking yet.
+pub fn parked(seller: &SellerId, id: &TriggerId) -> Key {
+    Key::new(parked_partition(seller), id.as_str())
+}
+
+/// All of a seller's.
+pub fn parked_partition(seller: &SellerId) -> String {
+    format!("{seller}#parked")
+}
+
+/// A trigger's ids back from its key.
+pub fn parse_parked(pk: &str, sk: &str) -> Option<(SellerId, TriggerId)> {
+    let seller = pk.strip_suffix("#parked")?;
+    Some((SellerId::parse(seller).ok()?, TriggerId::parse(sk).ok()?))
+}
+
+/// In the index of what is due: the triggers whose CRM has to be asked.
+pub const DUE_TRIGGERS: &str = "due#triggers";
+
 pub fn due(shard: u8) -> String {
     format!("due#{shard}")
 }
@@ -201,6 +220,9 @@ mod tests {
         assert_eq!(text(idempotency(&acme, "ab12")), "acme#idem#ab12 | idempotency");
         assert_eq!(text(recent(&acme, "ab12")), "acme#recent#ab12 | recent");
         assert_eq!(text(gate(&acme)), "acme#gate | gate");
+        let trigger = TriggerId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        assert_eq!(text(parked(&acme, &trigger)), "acme#parked | 0123456789abcdef0123456789abcdef");
+        assert_eq!(parse_parked("acme#parked", trigger.as_str()), Some((acme.clone(), trigger.clone())));
         assert_eq!(due_of(&id), "due#3");
         assert_eq!(person(&acme, "ab12"), "acme#ab12");
         assert_eq!(parse_booking("acme#019a0000-0000-7000-8000-000000000001"), Some((acme, id)));

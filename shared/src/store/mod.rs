@@ -7,6 +7,7 @@ pub mod gate;
 pub mod index;
 mod item;
 pub mod keys;
+pub mod parked;
 mod record;
 pub mod requests;
 pub mod slots;

@@ -11,6 +11,7 @@ use crate::model::{
     ids::CustomerId,
     instant,
     lead::{CallRequest, IfTaken, Lead, When},
+    origin::Origin,
     phone::Phone,
     sensitive::Sensitive,
     state::{ConfirmedBy, Customer, Held, HumanReason, RefusedReason, State, Told},
@@ -24,6 +25,8 @@ struct Document {
     lead: LeadDocument,
     call: CallDocument,
     connector: String,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    origin: Option<Origin>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     customer: Option<(String, Option<String>)>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -147,6 +150,7 @@ fn document(booking: &Booking) -> Document {
             url: call.url.clone(),
         },
         connector: booking.connector.clone(),
+        origin: booking.origin.clone(),
         customer: booking.state.customer().map(|customer| {
             (customer.id.as_str().to_owned(), customer.join_url.as_ref().map(|url| url.expose().clone()))
         }),
@@ -225,6 +229,7 @@ pub(super) fn read(table: &str, item: &Item) -> Result<Booking, Error> {
         lead: lead(document.lead).ok_or_else(|| read.corrupt("lead"))?,
         call: call(document.call).ok_or_else(|| read.corrupt("call"))?,
         connector: document.connector,
+        origin: document.origin,
         person,
         email_person: None,
         created_at: read.time("created_at")?,

@@ -190,13 +190,7 @@ impl Document {
         if let Some((vendor, _)) = self.webhooks.iter().find(|(_, w)| w.keys.is_empty() && w.path_secrets.is_empty()) {
             return Err(format!("webhooks.{vendor} has neither keys nor path_secrets"));
         }
-        let standard = self.crm.standard.iter().flat_map(|standard| &standard.secrets);
-        if let Some(at) = standard
-            .map(Secret::expose)
-            .position(|secret| !secret.starts_with("whsec_") && !secret.starts_with("whpk_"))
-        {
-            return Err(format!("crm.standard.secrets[{at}] begins with neither whsec_ nor whpk_"));
-        }
+        self.crm.check()?;
         if !(1..=1000).contains(&self.slots.capacity) {
             return Err("slots.capacity is not from 1 to 1000".into());
         }

@@ -146,3 +146,44 @@ fn what_is_no_document_is_told_by_line_and_every_seller_with_a_fault_is_named() 
     let two = json!({"a": {"name": 1}, "b": {}, "B!": {}});
     assert_eq!(Sellers::parse(two.to_string().as_bytes()).unwrap_err().0.len(), 3);
 }
+
+#[test]
+fn a_crm_that_nothing_could_prove_or_map_is_refused_with_seller_and_field() {
+    let secret = "a-secret-of-some-length";
+    let crm = |crm: Value| faults(|acme| acme["crm"] = crm);
+    let zoho = |more: Value| {
+        let mut zoho = json!({"tokens": [secret]});
+        for (name, value) in more.as_object().unwrap() {
+            zoho[name] = value.clone();
+        }
+        crm(json!({"zoho": zoho}))
+    };
+    let none: [&str; 0] = [];
+    let whole = json!({"name": ["First_Name", "Last_Name"], "mobile": ["Mobile", "Phone"], "slot": "Call.at", "email": "Email"});
+    assert_eq!(zoho(json!({"fields": whole, "only": {"Stage": ["Hot"]}})), none);
+    assert_eq!(zoho(json!({"fields": {"nmae": "Name"}})), ["acme: crm.zoho.fields.nmae is not a setting"]);
+    let rule = "is not a field of the CRM's, or a list of 1 to 4";
+    for bad in [json!(""), json!(7), json!([]), json!(["a", ""]), json!("a..b"), json!(["a", "b", "c", "d", "e"]), json!({"a": 1})] {
+        assert_eq!(zoho(json!({"fields": {"mobile": bad}})), [format!("acme: crm.zoho.fields.mobile {rule}")], "{bad}");
+    }
+    for bad in [json!({"Stage": "Hot"}), json!({"Stage": []}), json!(["Stage"]), json!({"": ["Hot"]})] {
+        let told = zoho(json!({"only": bad})).join("; ");
+        let rule = " is not an object of fields, each with a list of values";
+        assert!(told.starts_with("acme: crm.zoho.only") && told.ends_with(rule), "{bad} {told}");
+    }
+    assert_eq!(zoho(json!({"api_base": "zohoapis"})), ["acme: crm.zoho.api_base is not a URL"]);
+    let url = "https://api.example.com/v1/crm/acme/hubspot";
+    assert_eq!(crm(json!({"hubspot": {"client_secrets": [secret], "public_url": url}})), none);
+    assert_eq!(
+        crm(json!({"hubspot": {"client_secrets": [secret]}})),
+        ["acme: crm.hubspot.public_url is not the URL that HubSpot calls"]
+    );
+    assert_eq!(
+        crm(json!({"hubspot": {"public_url": url}})),
+        ["acme: crm.hubspot has neither client_secrets nor tokens"]
+    );
+    assert_eq!(
+        crm(json!({"salesforce": {}})),
+        ["acme: crm.salesforce has neither path_secrets nor tokens nor organization_ids"]
+    );
+}

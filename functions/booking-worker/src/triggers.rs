@@ -1,0 +1,82 @@
+//! Triggers that came with ids only: their CRM is asked for the person, as soon as they are stored and as long as it takes.
+
+use crate::{App, FUNCTION, PUT_OFF, late, side_by_side};
+use frontdesk::{
+    edge::booking_view,
+    flow::{
+        Desk,
+        advance_booking::Patience,
+        request_booking::{RequestError, Taken, run_parked},
+    },
+    model::ids::{SellerId, TriggerId},
+};
+use futures_util::StreamExt;
+use serde_json::Value;
+
+/// Of one CRM at once: it counts our calls.
+const AT_ONCE: usize = 4;
+/// The most that one sweep takes.
+const MOST: i32 = 200;
+
+/// Whatever is due, of every seller.
+pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<(usize, usize), RequestError> {
+    let due = app.bookings.due_triggers(app.clock.now(), MOST).await?;
+    let due = due.into_iter().map(|(seller, id)| (seller.clone(), (seller, id)));
+    let mut runs = Box::pin(side_by_side(
+        due,
+        |_| AT_ONCE,
+        |(seller, id)| async move { if late(app, patience) { Ok(()) } else { run(app, &seller, &id).await } },
+    ));
+    let (mut looked_at, mut failed) = (0, 0);
+    while let Some(done) = runs.next().await {
+        looked_at += 1;
+        if let Err(error) = done {
+            failed += 1;
+            tracing::error!(error = %error, "trigger.not_run");
+        }
+    }
+    Ok((looked_at, failed))
+}
+
+/// One trigger, if it still waits.
+pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<(), RequestError> {
+    let now = app.clock.now();
+    let Some(mut parked) = app.bookings.parked(seller, id, now).await?.filter(|parked| parked.due_at.is_some()) else {
+        return Ok(());
+    };
+    let sellers = app.sellers.current(now).await;
+    let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
+        tracing::warn!(seller = %seller, trigger.id = %id, "trigger.of_unknown_seller");
+        parked.due_at = Some(now + PUT_OFF);
+        app.bookings.repark(seller, &parked).await?;
+        return Ok(());
+    };
+    let desk = Desk {
+        clock: &*app.clock,
+        random: &app.random,
+        transport: &*app.transport,
+        bookings: &app.bookings,
+        slots: &app.slots,
+        id: seller_id,
+        seller,
+    };
+    let crm = parked.connector.as_str();
+    match Box::pin(run_parked(&desk, parked)).await? {
+        Taken::Booked(requested) => {
+            if requested.new {
+                booking_view::tell(&requested.booking, FUNCTION, app.clock.now());
+            }
+            tracing::info!(seller = %seller_id, crm, trigger.id = %id, booking.id = %requested.booking.id, "trigger.read_back");
+        }
+        Taken::Pending => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
+        Taken::Parked(code) => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked"),
+        Taken::Ignored(code) => tracing::info!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.ignored"),
+        Taken::Erased => tracing::info!(seller = %seller_id, crm, trigger.id = %id, "trigger.erased"),
+    }
+    Ok(())
+}
+
+/// Whether a stored record is a trigger that waits for its CRM; an event may stand under any thread.
+pub(crate) fn waits(image: &Value) -> bool {
+    image["waits_for"] == "crm"
+}

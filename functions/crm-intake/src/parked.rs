@@ -1,0 +1,81 @@
+//! Triggers that made no booking: listed with what is wrong, and run again once that is mended.
+
+use crate::{
+    App,
+    bookings::{answer as booked, caller},
+    unavailable,
+};
+use frontdesk::{
+    edge::answer::{self, Problem},
+    flow::request_booking::{RequestError, Taken, run_parked},
+    model::{ids::TriggerId, instant, trigger::Parked},
+};
+use http::StatusCode;
+use lambda_http::{Body, Request, RequestExt as _, Response};
+use serde_json::{Value, json};
+
+/// Of one page.
+const MOST: i32 = 100;
+const USUAL: i32 = 50;
+
+pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
+    let (seller, _) = caller(&sellers, seller, request.headers())?;
+    let query = request.query_string_parameters_ref();
+    let asked = |name| query.and_then(|query| query.first(name));
+    let limit = asked("limit").map_or(Some(USUAL), |raw| raw.parse().ok().filter(|limit| (1..=MOST).contains(limit)));
+    let after = asked("after").map(TriggerId::parse).transpose();
+    let (Some(limit), Ok(after)) = (limit, after) else {
+        let detail = "limit is from 1 to 100; after is the next of an answer before.";
+        return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_query", "Bad query", detail));
+    };
+    let page =
+        app.bookings.all_parked(seller, after.as_ref(), limit, now).await.map_err(|error| unavailable(&error))?;
+    let parked: Vec<_> = page.parked.iter().map(view).collect();
+    Ok(answer::json(StatusCode::OK, &json!({"parked": parked, "next": page.next.map(|id| id.to_string())})))
+}
+
+/// What is at fault, by its name; never what the CRM sent.
+fn view(parked: &Parked) -> Value {
+    let problems = parked.problems.iter().map(|(field, code)| json!({"field": field, "code": code}));
+    let mut view = json!({
+        "id": parked.id.as_str(),
+        "connector": parked.connector.as_str(),
+        "code": parked.code,
+        "problems": problems.collect::<Vec<_>>(),
+        "received_at": instant::millis(parked.received_at),
+        "due_at": parked.due_at.map(instant::millis),
+        "tries": parked.tries,
+    });
+    view["trigger"] = serde_json::to_value(&parked.told.origin).expect("ids are text");
+    view
+}
+
+pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
+    let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
+    let id = TriggerId::parse(id).map_err(|_| Problem::not_found())?;
+    let parked = app.bookings.parked(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;
+    let parked = parked.ok_or_else(Problem::not_found)?;
+    let ran = Box::pin(run_parked(&app.desk(seller_id, seller), parked)).await.map_err(|error| match error {
+        RequestError::Store(error) => unavailable(&error),
+        RequestError::NotProven(_)
+        | RequestError::KeyReused
+        | RequestError::StillRunning
+        | RequestError::Erased
+        | RequestError::Unusable(_) => Problem::try_later(),
+    })?;
+    match ran {
+        Taken::Booked(requested) => booked(&requested, false),
+        Taken::Pending => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
+        Taken::Ignored(code) => Ok(answer::json(StatusCode::OK, &json!({"state": "ignored", "code": code}))),
+        Taken::Erased => Err(Problem::not_found()),
+        Taken::Parked(code) => {
+            let detail = "It can still not be used: see reason.";
+            let problem = Problem::new(StatusCode::CONFLICT, "still_parked", "Still parked", detail);
+            Err(problem.with("reason", code))
+        }
+    }
+}

@@ -1,0 +1,56 @@
+//! Bodies that CRMs have in common: JSON or a form, and the key that a record has when its CRM gives it none.
+
+use super::{Arrival, fields::Fields};
+use crate::model::{
+    canonical::canonical_value,
+    hash,
+    origin::Origin,
+    seller::mapping::Target,
+    sensitive::Sensitive,
+    trigger::{About, Told},
+};
+use serde_json::{Map, Value};
+
+/// JSON whatever the content type says, or a form where it says so.
+pub fn parse(arrival: &Arrival<'_>) -> Option<Value> {
+    if arrival.is_form() {
+        let pairs = form_urlencoded::parse(arrival.body);
+        let fields: Map<String, Value> =
+            pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
+        return Some(Value::Object(fields)).filter(|fields| fields.as_object().is_some_and(|fields| !fields.is_empty()));
+    }
+    serde_json::from_slice(arrival.body).ok()
+}
+
+/// A record that came whole.
+pub fn record(record: Value, object: Option<&str>, fields: &Fields<'_>) -> Told {
+    let id = fields.text(&record, Target::Id);
+    let origin = Origin { object: object.map(str::to_owned), record: id, ..Origin::default() };
+    Told { key: key(&record, fields), origin, about: About::Record(Sensitive::new(record)) }
+}
+
+/// The record's own event id; else its id, where it stands and when it changed; else its id and all that it says. A
+/// body that is sent again is the same to the byte, so it has the same key.
+fn key(record: &Value, fields: &Fields<'_>) -> String {
+    if let Some(event) = super::fields::text(&record["event_id"]) {
+        return format!("event#{event}");
+    }
+    let id = fields.text(record, Target::Id).unwrap_or_default();
+    let (stage, modified) = (fields.text(record, Target::Stage), fields.text(record, Target::Modified));
+    match modified {
+        Some(modified) if !id.is_empty() => format!("record#{id}#{}#{modified}", stage.unwrap_or_default()),
+        Some(_) | None => format!("body#{id}#{}", hash::hex(canonical_value(record).as_bytes())),
+    }
+}
+
+/// What is proven and cannot be read: kept as it came, for a person to look at.
+pub fn unreadable(body: &[u8], code: &str) -> Told {
+    Told {
+        key: format!("bytes#{}", hash::hex(body)),
+        origin: Origin::default(),
+        about: About::Unusable {
+            code: code.to_owned(),
+            body: Sensitive::new(String::from_utf8_lossy(body).into_owned()),
+        },
+    }
+}

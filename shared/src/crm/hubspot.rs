@@ -1,0 +1,204 @@
+//! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook" (crm.md, 1.1 to 1.3).
+
+use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use crate::model::{
+    connector::Connector,
+    hash,
+    origin::Origin,
+    seller::{Secret, crm::HubSpot},
+    sensitive::Sensitive,
+    trigger::{About, Thin, Told},
+    trust::Trust,
+};
+use base64::{Engine, engine::general_purpose::STANDARD};
+use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
+use serde_json::{Map, Value};
+use sha2::Sha256;
+use subtle::ConstantTimeEq;
+
+/// A signed time stamp is good for this long, either way. HubSpot's own libraries forget the future.
+const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
+
+/// What no key would know again is not taken: HubSpot itself gives up after a day.
+const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
+
+/// v3 when it is there, and nothing less then: whoever strips the newer header must not get by with the older one. v2
+/// for workflows and v1 for old apps, which send no v3. A key in a header where a workflow sends no signature.
+pub fn prove(arrival: &Arrival<'_>, config: &HubSpot, now: Timestamp) -> Option<Trust> {
+    let uri = signed_uri(&config.public_url);
+    let signed = if arrival.has("x-hubspot-signature-v3") {
+        is_recent(arrival.header("x-hubspot-request-timestamp"), now) && v3(arrival, &config.client_secrets, &uri)
+    } else {
+        match arrival.header("x-hubspot-signature-version") {
+            "v2" => digest(arrival, &config.client_secrets, &["POST", &uri]),
+            "v1" => digest(arrival, &config.client_secrets, &[]),
+            _ => false,
+        }
+    };
+    if signed { Some(Trust::Signed) } else { arrival.shows_token(&config.tokens) }
+}
+
+fn is_recent(millis: &str, now: Timestamp) -> bool {
+    let sent_at = millis.parse().ok().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    sent_at.is_some_and(|sent_at| now.duration_since(sent_at).abs() <= TOLERANCE)
+}
+
+/// An HMAC over method, URI, body and time.
+fn v3(arrival: &Arrival<'_>, secrets: &[Secret], uri: &str) -> bool {
+    let Ok(signature) = STANDARD.decode(arrival.header("x-hubspot-signature-v3")) else { return false };
+    let timestamp = arrival.header("x-hubspot-request-timestamp");
+    let mut proven = false;
+    for secret in secrets {
+        let mut mac =
+            Hmac::<Sha256>::new_from_slice(secret.expose().as_bytes()).expect("HMAC takes a key of any length");
+        for part in [b"POST", uri.as_bytes(), arrival.body, timestamp.as_bytes()] {
+            mac.update(part);
+        }
+        proven |= mac.verify_slice(&signature).is_ok();
+    }
+    proven
+}
+
+/// A plain hash over the secret, what comes `before`, and the body: v2 and v1, which know no time.
+fn digest(arrival: &Arrival<'_>, secrets: &[Secret], before: &[&str]) -> bool {
+    let given = arrival.header("x-hubspot-signature").as_bytes();
+    let mut proven = subtle::Choice::from(0);
+    for secret in secrets {
+        let message = [secret.expose().as_bytes(), before.concat().as_bytes(), arrival.body].concat();
+        proven |= hash::hex(&message).as_bytes().ct_eq(given);
+    }
+    proven.into()
+}
+
+/// What HubSpot undoes of a URI's encoding before it signs.
+const DECODED: [(&str, &str); 12] = [
+    ("3A", ":"),
+    ("2F", "/"),
+    ("3F", "?"),
+    ("40", "@"),
+    ("21", "!"),
+    ("24", "$"),
+    ("27", "'"),
+    ("28", "("),
+    ("29", ")"),
+    ("2A", "*"),
+    ("2C", ","),
+    ("3B", ";"),
+];
+
+fn signed_uri(public_url: &str) -> String {
+    let url = public_url.split('#').next().unwrap_or_default();
+    let mut pieces = url.split('%');
+    let mut uri = pieces.next().unwrap_or_default().to_owned();
+    for piece in pieces {
+        let code = piece.get(..2).unwrap_or_default();
+        match DECODED.iter().find(|(hex, _)| hex.eq_ignore_ascii_case(code)) {
+            Some((_, plain)) => {
+                uri.push_str(plain);
+                uri.push_str(&piece[2..]);
+            }
+            None => {
+                uri.push('%');
+                uri.push_str(piece);
+            }
+        }
+    }
+    uri
+}
+
+/// A list is an app's batch, an object with a `callbackId` an action, any other object a workflow's webhook.
+pub fn read(
+    arrival: &Arrival<'_>,
+    config: &HubSpot,
+    now: Timestamp,
+    patience: SignedDuration,
+) -> Result<Batch, Unread> {
+    let fields = Fields::new(Connector::HubSpot, &config.fields, &config.only);
+    match body::parse(arrival).ok_or(Unread::NotReadable)? {
+        Value::Array(events) => {
+            let told = events.iter().map(|event| told(event, config, &fields, now)).collect();
+            Ok(Batch { form: Form::Plain, told })
+        }
+        Value::Object(action) if action.contains_key("callbackId") => {
+            let told = vec![of_action(&Value::Object(action), &fields)];
+            Ok(Batch { form: Form::Action { patience: patience.as_secs() }, told })
+        }
+        Value::Object(record) => {
+            let record = flat(record);
+            Ok(Batch { form: Form::Plain, told: vec![body::record(record, Some("contact"), &fields)] })
+        }
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(Unread::NotReadable),
+    }
+}
+
+/// One event of an app's batch: ids, and one property at most.
+fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) -> Told {
+    let text = |name: &str| super::fields::text(&event[name]).unwrap_or_default();
+    let parts = ["portalId", "subscriptionType", "objectTypeId", "objectId", "propertyName", "propertyValue", "occurredAt"];
+    // `eventId` is not promised to be unique, and `attemptNumber` changes with every try.
+    let key = hash::short(&parts.map(text).each_ref().map(String::as_str));
+    let (subscription, record) = (text("subscriptionType"), text("objectId"));
+    let (kind, change) = subscription.split_once('.').unwrap_or_default();
+    let object = match (kind, text("objectTypeId").as_str()) {
+        ("contact", _) | ("object", "0-1") => Some(("contact", "contacts")),
+        ("deal", _) | ("object", "0-3") => Some(("deal", "deals")),
+        _ => None,
+    };
+    let occurred_at = event["occurredAt"].as_i64().and_then(|millis| Timestamp::from_millisecond(millis).ok());
+    let ours = config.portal_ids.is_empty()
+        || event["portalId"].as_u64().is_some_and(|portal| config.portal_ids.contains(&portal));
+    let about = match (object, change) {
+        _ if !ours => About::Ignored("portal_not_ours"),
+        _ if occurred_at.is_some_and(|at| now.duration_since(at) > TOO_OLD) => About::Ignored("too_old"),
+        _ if change.is_empty() || record.is_empty() => {
+            About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(event.to_string()) }
+        }
+        (Some(_), "propertyChange") if fields.unwanted_value(&text("propertyName"), &text("propertyValue")) => {
+            About::Ignored("not_asked_for")
+        }
+        (Some((_, collection)), "creation" | "propertyChange") => About::Thin(Thin {
+            object: collection.to_owned(),
+            id: record.clone(),
+            known: Sensitive::new(Value::Null),
+        }),
+        (Some(_) | None, _) => About::Ignored("event_not_used"),
+    };
+    let origin = Origin {
+        event: super::fields::text(&event["eventId"]),
+        object: object.map(|(object, _)| object.to_owned()),
+        record: Some(record).filter(|record| !record.is_empty()),
+        ..Origin::default()
+    };
+    Told { key, origin, about }
+}
+
+/// What the workflow's author filled in comes before what the record has.
+fn of_action(action: &Value, fields: &Fields<'_>) -> Told {
+    let mut record = Map::new();
+    for part in [&action["object"]["properties"], &action["inputFields"]] {
+        record.extend(part.as_object().cloned().unwrap_or_default());
+    }
+    let id = super::fields::text(&action["object"]["objectId"]);
+    record.entry("hs_object_id").or_insert_with(|| id.clone().into());
+    let callback = super::fields::text(&action["callbackId"]);
+    let object = action["object"]["objectType"].as_str().map(str::to_ascii_lowercase);
+    let record = Value::Object(record);
+    let told = body::record(record, object.as_deref(), fields);
+    let origin = Origin { record: id.or(told.origin.record), callback: callback.clone(), ..told.origin };
+    Told { key: callback.map_or(told.key, |callback| format!("callback#{callback}")), origin, about: told.about }
+}
+
+/// Properties come flat, or each as an object with its `value` and history.
+fn flat(mut record: Map<String, Value>) -> Value {
+    if let Some(Value::Object(properties)) = record.remove("properties") {
+        for (name, property) in properties {
+            let value = property.get("value").cloned().unwrap_or(property);
+            record.entry(name).or_insert(value);
+        }
+    }
+    Value::Object(record)
+}
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,67 @@
+//! Zoho: the workflow's webhook as JSON or a form, and the notification channel (crm.md, 1.8 and 1.9).
+
+use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use crate::model::{
+    connector::Connector,
+    origin::Origin,
+    seller::{Secret, crm::Zoho},
+    sensitive::Sensitive,
+    trigger::{About, Thin, Told},
+    trust::Trust,
+};
+use serde::Deserialize;
+use serde_json::Value;
+
+/// As much of a notification as proves it.
+#[derive(Deserialize)]
+struct Shown<'a> {
+    #[serde(borrow)]
+    token: std::borrow::Cow<'a, str>,
+}
+
+/// A webhook shows its token in a header. A notification repeats in its body what the channel was given, and there
+/// only: this one has to be looked into before it is proven.
+pub fn prove(arrival: &Arrival<'_>, config: &Zoho) -> Option<Trust> {
+    arrival.shows_token(&config.tokens).or_else(|| {
+        let shown: Shown<'_> = serde_json::from_slice(arrival.body).ok()?;
+        Secret::among(&config.tokens, shown.token.as_bytes()).then_some(Trust::Bearer)
+    })
+}
+
+pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
+    let fields = Fields::new(Connector::Zoho, &config.fields, &config.only);
+    let body = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
+    let told = match body["ids"].as_array().filter(|_| !body["channel_id"].is_null()) {
+        Some(ids) => ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id)).collect(),
+        None => {
+            let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
+            vec![body::record(body, module.as_deref(), &fields)]
+        }
+    };
+    Ok(Batch { form: Form::Plain, told })
+}
+
+/// By the id that the merge fields filled in.
+fn module(record: &Value) -> Option<&'static str> {
+    let ids = [("lead_id", "Leads"), ("contact_id", "Contacts"), ("deal_id", "Deals")];
+    ids.into_iter().find(|(field, _)| !record[field].is_null()).map(|(_, module)| module)
+}
+
+fn notified(body: &Value, id: &str) -> Told {
+    let text = |name: &str| super::fields::text(&body[name]).unwrap_or_default();
+    let (module, operation) = (text("module"), text("operation"));
+    let about = match operation.as_str() {
+        "delete" => About::Ignored("event_not_used"),
+        _ if !is_name(&module) || !is_name(id) => {
+            About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(body.to_string()) }
+        }
+        _ => About::Thin(Thin { object: module.clone(), id: id.to_owned(), known: Sensitive::new(Value::Null) }),
+    };
+    let origin = Origin { object: Some(module), record: Some(id.to_owned()), ..Origin::default() };
+    Told { key: format!("{}#{operation}#{id}#{}", text("channel_id"), text("server_time")), origin, about }
+}
+
+/// It becomes a piece of a path.
+fn is_name(text: &str) -> bool {
+    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric() || b == b'_')
+}

@@ -1,0 +1,257 @@
+//! From what a CRM told to a booking, to a trigger that waits for its CRM, or to one that waits for a person.
+
+use super::{RequestError, Requested, Trigger, request_booking as request};
+use crate::{
+    crm::{
+        Unusable,
+        fields::Fields,
+        readback::{self, Next},
+        request as wanted,
+    },
+    flow::{Desk, advance_booking::Patience},
+    model::{
+        backoff::Backoff,
+        connector::Connector,
+        hash,
+        ids::TriggerId,
+        lead::{CallRequest, Lead},
+        sensitive::Sensitive,
+        trigger::{About, Parked, Thin, Told},
+        trust::{Action, Trust},
+    },
+    popin::{RetryAfter, TransportError},
+    store::requests::Idempotency,
+};
+use bytes::Bytes;
+use http::{Request, StatusCode, header};
+use jiff::SignedDuration;
+use serde_json::Value;
+use std::time::Duration;
+
+/// What became of a trigger; whatever it is, it is stored.
+#[derive(Debug)]
+pub enum Taken {
+    Booked(Box<Requested>),
+    /// Its CRM is asked for the person.
+    Pending,
+    /// A person has to look: the code says why.
+    Parked(String),
+    Ignored(&'static str),
+    /// The key made a booking of somebody who asked to be forgotten since.
+    Erased,
+}
+
+/// A record of the CRM's is answered within this.
+const READ: Duration = Duration::from_secs(8);
+/// The sweep leaves a new trigger to the stream for so long.
+const STREAM_FIRST: SignedDuration = SignedDuration::from_secs(45);
+/// A CRM that has not answered for so long is not asked again.
+const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
+/// An item of the table holds 400 KB.
+const MOST_PAYLOAD: usize = 256 * 1024;
+
+/// Durable when it returns. Never waits for the CRM.
+pub async fn take_trigger(
+    desk: &Desk<'_>,
+    connector: Connector,
+    trust: Trust,
+    told: Told,
+    wait: Option<Patience>,
+) -> Result<Taken, RequestError> {
+    Action::Book.require(trust)?;
+    let now = desk.clock.now();
+    let (code, problems, due_at) = match &told.about {
+        About::Ignored(code) => return Ok(Taken::Ignored(code)),
+        About::Unusable { code, .. } => (code.clone(), Vec::new(), None),
+        About::Record(record) => match book(desk, connector, trust, &told, record.expose(), wait).await? {
+            Judged::Became(taken) => return Ok(taken),
+            Judged::Unusable(problems) => (code_of(&problems), told_of(&problems), None),
+        },
+        About::Thin(_) => {
+            if let Some(known) = known(desk, connector, &told).await? {
+                return Ok(known);
+            }
+            (READ_BACK.to_owned(), Vec::new(), Some(now + STREAM_FIRST))
+        }
+    };
+    let told = bounded(desk, connector, told);
+    let id = id(desk, connector, &told.key);
+    let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
+    desk.bookings.park(desk.id, &parked, now).await?;
+    Ok(if due_at.is_some() { Taken::Pending } else { Taken::Parked(parked.code) })
+}
+
+/// What waits for its CRM.
+const READ_BACK: &str = "read_back_pending";
+
+/// Runs a parked trigger again, with what the seller has laid down by now. Safe to run again wherever it failed: the
+/// booking is made by the trigger's own key, and the trigger goes after that.
+pub async fn run_parked(desk: &Desk<'_>, mut parked: Parked) -> Result<Taken, RequestError> {
+    let read = match &parked.told.about {
+        About::Record(record) => Ok(record.expose().clone()),
+        About::Thin(thin) => read_back(desk, parked.connector, thin).await,
+        About::Unusable { .. } | About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
+    };
+    let now = desk.clock.now();
+    let judged = match read {
+        Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
+        Err(Unread::Later(asked)) => {
+            parked.tries += 1;
+            let over = now.duration_since(parked.received_at) >= GIVE_UP;
+            let wait = Backoff::ATTEMPT.wait(parked.tries, desk.random.chance(), asked);
+            (parked.due_at, parked.code) =
+                if over { (None, "read_back_failed".to_owned()) } else { (Some(now + wait), READ_BACK.to_owned()) };
+            desk.bookings.repark(desk.id, &parked).await?;
+            return Ok(if over { Taken::Parked(parked.code) } else { Taken::Pending });
+        }
+        Err(Unread::Never(code)) => {
+            (parked.due_at, parked.code, parked.problems) = (None, code.to_owned(), Vec::new());
+            desk.bookings.repark(desk.id, &parked).await?;
+            return Ok(Taken::Parked(parked.code));
+        }
+    };
+    match judged {
+        Judged::Became(taken) => {
+            desk.bookings.unpark(desk.id, &parked.id).await?;
+            Ok(taken)
+        }
+        Judged::Unusable(problems) => {
+            (parked.due_at, parked.code, parked.problems) = (None, code_of(&problems), told_of(&problems));
+            // A record that was read back is not kept: the next run reads it as it is by then.
+            desk.bookings.repark(desk.id, &parked).await?;
+            Ok(Taken::Parked(parked.code))
+        }
+    }
+}
+
+enum Judged {
+    Became(Taken),
+    Unusable(Vec<Unusable>),
+}
+
+async fn book(
+    desk: &Desk<'_>,
+    connector: Connector,
+    trust: Trust,
+    told: &Told,
+    record: &Value,
+    wait: Option<Patience>,
+) -> Result<Judged, RequestError> {
+    let Some(fields) = Fields::of(connector, desk.seller) else {
+        return Ok(Judged::Unusable(vec![Unusable { field: "crm", code: "crm_not_set_up" }]));
+    };
+    if fields.unwanted(record) {
+        return Ok(Judged::Became(Taken::Ignored("not_asked_for")));
+    }
+    let wanted = wanted::parse(&fields.request(record), desk.seller, desk.clock.now());
+    let trigger = trigger(connector, trust, told, wanted);
+    match Box::pin(request(desk, trigger, wait)).await {
+        Ok(requested) => Ok(Judged::Became(Taken::Booked(Box::new(requested)))),
+        Err(RequestError::Unusable(problems)) => Ok(Judged::Unusable(problems)),
+        Err(RequestError::Erased) => Ok(Judged::Became(Taken::Erased)),
+        Err(
+            error @ (RequestError::NotProven(_)
+            | RequestError::KeyReused
+            | RequestError::StillRunning
+            | RequestError::Store(_)),
+        ) => Err(error),
+    }
+}
+
+/// What is sent again may say more than the first time (an attempt, a newer field), so the key alone is compared.
+fn trigger(
+    connector: Connector,
+    trust: Trust,
+    told: &Told,
+    wanted: Result<(Lead, CallRequest), Vec<Unusable>>,
+) -> Trigger {
+    let (key, fingerprint) = (told.key.clone(), told.key.clone());
+    Trigger { connector: connector.as_str(), trust, key, fingerprint, origin: Some(told.origin.clone()), wanted }
+}
+
+/// The booking that an event with ids has made before: its CRM need not be asked again.
+async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Option<Taken>, RequestError> {
+    let now = desk.clock.now();
+    for secret in desk.seller.secrets() {
+        let idempotency = Idempotency {
+            key_hash: hash::sealed(secret, &["idempotency", connector.as_str(), &told.key]),
+            fingerprint: hash::sealed(secret, &["fingerprint", &told.key]),
+        };
+        if let Some(known) = desk.bookings.known(desk.id, &idempotency, now).await? {
+            let booking = desk.bookings.get(desk.id, &known.booking).await?;
+            let booked = |booking| Taken::Booked(Box::new(Requested { booking, new: false, joined: known.joined }));
+            return Ok(Some(booking.map_or(Taken::Erased, booked)));
+        }
+    }
+    Ok(None)
+}
+
+fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
+    let secret = desk.seller.secrets().next().expect("a seller has a secret");
+    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key])).expect("32 hex digits are a trigger's id")
+}
+
+/// A payload that no item holds is kept as far as it is needed.
+fn bounded(desk: &Desk<'_>, connector: Connector, told: Told) -> Told {
+    let about = match told.about {
+        About::Record(record) if record.expose().to_string().len() > MOST_PAYLOAD => {
+            let fields = Fields::of(connector, desk.seller);
+            let request = fields.map_or(Value::Null, |fields| fields.request(record.expose()));
+            About::Record(Sensitive::new(request))
+        }
+        About::Unusable { code, body } if body.expose().len() > MOST_PAYLOAD => {
+            let body = body.expose().chars().take(MOST_PAYLOAD / 4).collect();
+            About::Unusable { code, body: Sensitive::new(body) }
+        }
+        about @ (About::Record(_) | About::Thin(_) | About::Unusable { .. } | About::Ignored(_)) => about,
+    };
+    Told { about, ..told }
+}
+
+fn code_of(problems: &[Unusable]) -> String {
+    problems.first().map_or("unusable", |problem| problem.code).to_owned()
+}
+
+fn told_of(problems: &[Unusable]) -> Vec<(String, String)> {
+    problems.iter().map(|problem| (problem.field.to_owned(), problem.code.to_owned())).collect()
+}
+
+/// Why there is no record.
+enum Unread {
+    /// The CRM may answer later; not before this, if it says so.
+    Later(Option<SignedDuration>),
+    Never(&'static str),
+}
+
+async fn read_back(desk: &Desk<'_>, connector: Connector, thin: &Thin) -> Result<Value, Unread> {
+    let mut answers = Vec::new();
+    loop {
+        match readback::next(connector, thin, desk.seller, &answers) {
+            Next::Have(record) if record.is_object() => return Ok(record),
+            Next::Have(_) => return Err(Unread::Never("record_unreadable")),
+            Next::Cannot(code) => return Err(Unread::Never(code)),
+            Next::Ask(request) => answers.push(ask(desk, connector, request).await?),
+        }
+    }
+}
+
+async fn ask(desk: &Desk<'_>, connector: Connector, request: Request<Bytes>) -> Result<Value, Unread> {
+    let answer = desk.transport.send(request, READ).await.map_err(|error| match error {
+        TransportError::NotSent | TransportError::Unanswered => Unread::Later(None),
+    })?;
+    match answer.status() {
+        StatusCode::OK => serde_json::from_slice(answer.body()).map_err(|_| Unread::Later(None)),
+        // Zoho says 204 of a record that is gone.
+        StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => Err(Unread::Never("record_not_found")),
+        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
+            // The key may be mended before the trigger is given up.
+            tracing::error!(seller = %desk.id, crm = connector.as_str(), http.status = status.as_u16(), "crm.credentials_refused");
+            Err(Unread::Later(None))
+        }
+        status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
+            let after = answer.headers().get(header::RETRY_AFTER).and_then(|raw| RetryAfter::read(raw.to_str().ok()?));
+            Err(Unread::Later(after.map(|after| after.wait(desk.clock.now()))))
+        }
+        _ => Err(Unread::Never("record_refused")),
+    }
+}

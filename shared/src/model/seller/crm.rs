@@ -1,0 +1,181 @@
+//! What a seller lays down about its CRMs: how each is proven, where its API is, which of its fields is what.
+
+use super::{
+    Credential, Secret,
+    mapping::{Mapping, Only},
+};
+use crate::model::connector::Connector;
+use serde::Deserialize;
+
+#[derive(Clone, Debug, Default, Deserialize)]
+#[serde(deny_unknown_fields, default)]
+pub struct Crm {
+    pub standard: Option<Standard>,
+    pub hubspot: Option<HubSpot>,
+    pub salesforce: Option<Salesforce>,
+    pub zoho: Option<Zoho>,
+    pub leadsquared: Option<Tokens>,
+    pub freshsales: Option<Tokens>,
+    pub pipedrive: Option<Pipedrive>,
+    pub shopify: Option<Shopify>,
+}
+
+impl Crm {
+    /// Which fields count, and when; `None` where the seller has no such CRM.
+    pub fn fields(&self, connector: Connector) -> Option<(&Mapping, &Only)> {
+        match connector {
+            Connector::Standard => self.standard.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::HubSpot => self.hubspot.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Salesforce => self.salesforce.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Zoho => self.zoho.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::LeadSquared => self.leadsquared.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Freshsales => self.freshsales.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Pipedrive => self.pipedrive.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Shopify => self.shopify.as_ref().map(|crm| (&crm.fields, &crm.only)),
+        }
+    }
+
+    /// What must agree; the error is the field and the rule.
+    pub(super) fn check(&self) -> Result<(), String> {
+        let standard = self.standard.iter().flat_map(|standard| &standard.secrets).map(Secret::expose);
+        if let Some(at) = standard.into_iter().position(|s| !s.starts_with("whsec_") && !s.starts_with("whpk_")) {
+            return Err(format!("crm.standard.secrets[{at}] begins with neither whsec_ nor whpk_"));
+        }
+        if let Some(hubspot) = &self.hubspot {
+            if hubspot.client_secrets.is_empty() && hubspot.tokens.is_empty() {
+                return Err("crm.hubspot has neither client_secrets nor tokens".into());
+            }
+            if !hubspot.client_secrets.is_empty() && !is_url(&hubspot.public_url) {
+                return Err("crm.hubspot.public_url is not the URL that HubSpot calls".into());
+            }
+        }
+        if let Some(crm) = &self.salesforce
+            && crm.path_secrets.is_empty()
+            && crm.tokens.is_empty()
+            && crm.organization_ids.is_empty()
+        {
+            return Err("crm.salesforce has neither path_secrets nor tokens nor organization_ids".into());
+        }
+        let bases = [
+            ("hubspot", self.hubspot.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("salesforce", self.salesforce.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("zoho", self.zoho.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("leadsquared", self.leadsquared.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("freshsales", self.freshsales.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("pipedrive", self.pipedrive.as_ref().and_then(|crm| crm.api_base.as_ref())),
+            ("shopify", self.shopify.as_ref().and_then(|crm| crm.api_base.as_ref())),
+        ];
+        match bases.into_iter().find(|(_, base)| base.is_some_and(|base| !is_url(base))) {
+            Some((crm, _)) => Err(format!("crm.{crm}.api_base is not a URL")),
+            None => Ok(()),
+        }
+    }
+}
+
+fn is_url(text: &str) -> bool {
+    text.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("https" | "http")))
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Standard {
+    pub secrets: Vec<Secret>,
+    /// For callers that cannot nest: bodies without a `lead`.
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct HubSpot {
+    #[serde(default)]
+    pub client_secrets: Vec<Secret>,
+    /// What HubSpot was told to call, to the letter: it signs it.
+    #[serde(default)]
+    pub public_url: String,
+    /// For workflow webhooks that send a key in a header in place of a signature.
+    #[serde(default)]
+    pub tokens: Vec<Secret>,
+    /// The accounts that count; all, when there are none.
+    #[serde(default)]
+    pub portal_ids: Vec<u64>,
+    pub access_token: Option<Credential>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Salesforce {
+    #[serde(default)]
+    pub path_secrets: Vec<Secret>,
+    /// What a named credential sends in a header.
+    #[serde(default)]
+    pub tokens: Vec<Secret>,
+    #[serde(default)]
+    pub organization_ids: Vec<String>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Zoho {
+    pub tokens: Vec<Secret>,
+    pub access_token: Option<Credential>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Tokens {
+    pub tokens: Vec<Secret>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Pipedrive {
+    pub users: Vec<BasicUser>,
+    pub access_token: Option<Credential>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct BasicUser {
+    pub name: String,
+    pub password: Secret,
+}
+
+#[derive(Clone, Debug, Deserialize)]
+#[serde(deny_unknown_fields)]
+pub struct Shopify {
+    /// The new one and, for the hour after a rotation, the old one.
+    pub secrets: Vec<Secret>,
+    pub api_base: Option<String>,
+    #[serde(default)]
+    pub fields: Mapping,
+    #[serde(default)]
+    pub only: Only,
+}

@@ -1,0 +1,200 @@
+//! Triggers that have made no booking yet, in the bookings table: each once, whole, until it does or its time is over.
+
+use super::{
+    Bookings, Error,
+    item::{Item, Reader, keyed, n, s},
+    keys, lost,
+};
+use crate::model::{
+    connector::Connector,
+    ids::{SellerId, TriggerId},
+    instant,
+    origin::Origin,
+    sensitive::Sensitive,
+    trigger::{About, PARKED_KEPT, Parked, Thin, Told},
+    trust::Trust,
+};
+use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+use serde_json::Value;
+
+/// Some of a seller's parked triggers, in the order of their ids.
+#[derive(Clone, Debug)]
+pub struct ParkedPage {
+    pub parked: Vec<Parked>,
+    /// The last that was looked at, where there may be more.
+    pub next: Option<TriggerId>,
+}
+
+#[derive(Serialize, Deserialize)]
+struct Document {
+    key: String,
+    origin: Origin,
+    about: AboutDocument,
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    problems: Vec<(String, String)>,
+    #[serde(default)]
+    tries: u32,
+}
+
+#[derive(Serialize, Deserialize)]
+#[serde(rename_all = "snake_case")]
+enum AboutDocument {
+    Record(Value),
+    Thin { object: String, id: String, known: Value },
+    Unusable { code: String, body: String },
+}
+
+/// What marks an item as one that wakes the worker: its CRM is to be asked.
+const WAITS_FOR: &str = "waits_for";
+
+impl Bookings {
+    /// Stores a trigger, once: false when it is there already.
+    pub async fn park(&self, seller: &SellerId, parked: &Parked, now: Timestamp) -> Result<bool, Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, parked)));
+        let sent = put
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
+            .expression_attribute_values(":now", n(now.as_second()))
+            .send()
+            .await;
+        self.written(sent)
+    }
+
+    /// The trigger as it stands now. False when it is gone: somebody had it erased, or it became a booking.
+    pub async fn repark(&self, seller: &SellerId, parked: &Parked) -> Result<bool, Error> {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, parked)));
+        let sent = put.condition_expression("attribute_exists(pk)").send().await;
+        self.written(sent)
+    }
+
+    fn written<T, E: aws_sdk_dynamodb::error::ProvideErrorMetadata, R>(
+        &self,
+        sent: Result<T, aws_sdk_dynamodb::error::SdkError<E, R>>,
+    ) -> Result<bool, Error> {
+        match sent {
+            Ok(_) => Ok(true),
+            Err(error) if lost(&error) => Ok(false),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
+
+    pub async fn parked(&self, seller: &SellerId, id: &TriggerId, now: Timestamp) -> Result<Option<Parked>, Error> {
+        let key = keyed(keys::parked(seller, id));
+        let reply =
+            self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
+        let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
+        item.filter(|item| self.lives(item, now)).map(|item| self.read_parked(&item)).transpose()
+    }
+
+    pub async fn unpark(&self, seller: &SellerId, id: &TriggerId) -> Result<(), Error> {
+        let key = keyed(keys::parked(seller, id));
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
+    }
+
+    pub async fn all_parked(
+        &self,
+        seller: &SellerId,
+        after: Option<&TriggerId>,
+        most: i32,
+        now: Timestamp,
+    ) -> Result<ParkedPage, Error> {
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .key_condition_expression("pk = :pk")
+            .expression_attribute_values(":pk", s(keys::parked_partition(seller)))
+            .set_exclusive_start_key(after.map(|id| keyed(keys::parked(seller, id))))
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        let live = reply.items().iter().filter(|item| self.lives(item, now));
+        let parked = live.map(|item| self.read_parked(item)).collect::<Result<_, _>>()?;
+        let last = reply.last_evaluated_key.as_ref().and_then(|key| key.get("sk")?.as_s().ok());
+        Ok(ParkedPage { parked, next: last.and_then(|id| TriggerId::parse(id.as_str()).ok()) })
+    }
+
+    /// The triggers whose CRM has to be asked, the longest overdue first.
+    pub async fn due_triggers(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, TriggerId)>, Error> {
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
+            .index_name(keys::DUE_INDEX)
+            .key_condition_expression("due = :due AND due_at <= :now")
+            .expression_attribute_values(":due", s(keys::DUE_TRIGGERS))
+            .expression_attribute_values(":now", s(instant::millis(now)))
+            .limit(most)
+            .send()
+            .await
+            .map_err(|error| Error::of(&self.table, &error))?;
+        let ids = reply.items().iter().map(|item| {
+            let read = Reader { table: &self.table, item };
+            keys::parse_parked(read.text("pk")?, read.text("sk")?).ok_or_else(|| read.corrupt("sk"))
+        });
+        ids.collect()
+    }
+
+    /// DynamoDB takes its time to drop what is over.
+    fn lives(&self, item: &Item, now: Timestamp) -> bool {
+        let read = Reader { table: &self.table, item };
+        read.maybe_number::<i64>("expires_at").is_none_or(|at| at > now.as_second())
+    }
+
+    fn read_parked(&self, item: &Item) -> Result<Parked, Error> {
+        let read = Reader { table: &self.table, item };
+        let document: Document = serde_json::from_str(read.text("doc")?).map_err(|_| read.corrupt("doc"))?;
+        let about = match document.about {
+            AboutDocument::Record(record) => About::Record(Sensitive::new(record)),
+            AboutDocument::Thin { object, id, known } => About::Thin(Thin { object, id, known: Sensitive::new(known) }),
+            AboutDocument::Unusable { code, body } => About::Unusable { code, body: Sensitive::new(body) },
+        };
+        Ok(Parked {
+            id: TriggerId::parse(read.text("sk")?).map_err(|_| read.corrupt("sk"))?,
+            connector: Connector::parse(read.text("connector")?).ok_or_else(|| read.corrupt("connector"))?,
+            trust: Trust::parse(read.text("trust")?).ok_or_else(|| read.corrupt("trust"))?,
+            told: Told { key: document.key, origin: document.origin, about },
+            code: read.text("code")?.to_owned(),
+            problems: document.problems,
+            received_at: read.time("received_at")?,
+            due_at: read.maybe_text("due_at").map(|_| read.time("due_at")).transpose()?,
+            tries: document.tries,
+        })
+    }
+}
+
+fn item(seller: &SellerId, parked: &Parked) -> Item {
+    let told = &parked.told;
+    let about = match &told.about {
+        About::Record(record) => AboutDocument::Record(record.expose().clone()),
+        About::Thin(Thin { object, id, known }) => {
+            AboutDocument::Thin { object: object.clone(), id: id.clone(), known: known.expose().clone() }
+        }
+        About::Unusable { code, body } => AboutDocument::Unusable { code: code.clone(), body: body.expose().clone() },
+        About::Ignored(code) => AboutDocument::Unusable { code: (*code).to_owned(), body: String::new() },
+    };
+    let document = Document {
+        key: told.key.clone(),
+        origin: told.origin.clone(),
+        about,
+        problems: parked.problems.clone(),
+        tries: parked.tries,
+    };
+    let mut item = keyed(keys::parked(seller, &parked.id));
+    let mut set = |name: &str, value: AttributeValue| drop(item.insert(name.to_owned(), value));
+    set("connector", s(parked.connector.as_str()));
+    set("trust", s(parked.trust.as_str()));
+    set("code", s(&parked.code));
+    set("received_at", s(instant::millis(parked.received_at)));
+    set("expires_at", n((parked.received_at + PARKED_KEPT).as_second()));
+    if let Some(due_at) = parked.due_at {
+        set("due", s(keys::DUE_TRIGGERS));
+        set("due_at", s(instant::millis(due_at)));
+        set(WAITS_FOR, s("crm"));
+    }
+    set("doc", s(serde_json::to_string(&document).expect("text and numbers are always JSON")));
+    item
+}
