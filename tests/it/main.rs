@@ -14,6 +14,7 @@ mod identity;
 mod infra;
 mod join;
 mod person_key;
+mod phones;
 mod popin;
 mod privacy;
 mod quarantine;
