@@ -13,6 +13,7 @@ pub mod lead;
 pub mod origin;
 pub mod people;
 pub mod phone;
+pub mod retry_after;
 pub mod seller;
 pub mod sensitive;
 pub mod state;
