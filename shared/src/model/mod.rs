@@ -18,3 +18,4 @@ pub mod seller;
 pub mod sensitive;
 pub mod state;
 pub mod trust;
+pub mod write_back;

@@ -1,11 +1,21 @@
 //! The sellers document (DESIGN section 6): a fault names the seller and the field, never the value.
 
-use super::{diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive};
+use super::{
+    diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive, write_back::Destination,
+};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 
+mod address;
 mod document;
+mod write_back;
+
+pub use address::{Reach, is_public};
+pub use write_back::{
+    Back, Fields, FreshsalesBack, HubSpotBack, LeadSquaredBack, Notify, PipedriveBack, SalesforceBack, ShopifyBack,
+    ZohoBack,
+};
 
 /// Every shop that this stack serves.
 #[derive(Clone, Debug, Default)]
@@ -100,6 +110,7 @@ pub struct Seller {
     pub popin: Popin,
     pub webhooks: BTreeMap<String, WebhookSecrets>,
     pub crm: Crm,
+    pub notify: Option<Notify>,
     pub slots: SlotRules,
     pub booking: BookingRules,
     /// The secrets that keep what is stored from telling whom it is about: written with the first, looked up with all.
@@ -145,9 +156,9 @@ pub struct Crm {
     pub standard: Option<Standard>,
     pub hubspot: Option<HubSpot>,
     pub salesforce: Option<Salesforce>,
-    pub zoho: Option<Tokens>,
-    pub leadsquared: Option<Tokens>,
-    pub freshsales: Option<Tokens>,
+    pub zoho: Option<Tokens<ZohoBack>>,
+    pub leadsquared: Option<Tokens<LeadSquaredBack>>,
+    pub freshsales: Option<Tokens<FreshsalesBack>>,
     pub pipedrive: Option<Pipedrive>,
     pub shopify: Option<Shopify>,
 }
@@ -165,6 +176,7 @@ pub struct HubSpot {
     pub public_url: String,
     pub access_token: Option<Credential>,
     pub api_base: Option<String>,
+    pub write_back: Option<HubSpotBack>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -174,13 +186,15 @@ pub struct Salesforce {
     #[serde(default)]
     pub organization_ids: Vec<String>,
     pub api_base: Option<String>,
+    pub write_back: Option<SalesforceBack>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tokens {
+pub struct Tokens<B> {
     pub tokens: Vec<Secret>,
     pub api_base: Option<String>,
+    pub write_back: Option<B>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -188,6 +202,7 @@ pub struct Tokens {
 pub struct Pipedrive {
     pub users: Vec<BasicUser>,
     pub api_base: Option<String>,
+    pub write_back: Option<PipedriveBack>,
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -202,6 +217,7 @@ pub struct BasicUser {
 pub struct Shopify {
     pub secrets: Vec<Secret>,
     pub api_base: Option<String>,
+    pub write_back: Option<ShopifyBack>,
 }
 
 /// What to do when a window of doubt ends with no witness.
@@ -214,6 +230,11 @@ pub enum OnSilence {
 }
 
 impl Seller {
+    /// Whether any trigger of theirs may be owed word of its end.
+    pub fn tells(&self) -> bool {
+        self.notify.is_some() || Destination::ALL.into_iter().any(|place| self.crm.back(place).is_some())
+    }
+
     /// The secrets of stored ids, the one that is written with first; never none.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.person_keys.iter().map(|key| key.expose().as_str())
