@@ -145,7 +145,7 @@ impl<'a> Client<'a> {
             sent = self.transport.send(request, self.timeout).await;
         }
         let answer = sent.map_err(|error| match error {
-            TransportError::NotSent => Failure::NotSent,
+            TransportError::NotSent | TransportError::NotAllowed => Failure::NotSent,
             TransportError::Unanswered if planted(Bug::UnansweredIsNotSent) => Failure::NotSent,
             TransportError::Unanswered => Failure::Unanswered,
         })?;
