@@ -1,5 +1,6 @@
 //! CRM triggers: one file per CRM, pure. Bytes, headers, configuration and now in; a proven lead or a refusal out.
 
+pub mod back;
 pub mod request;
 pub mod standard;
 
