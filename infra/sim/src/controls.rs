@@ -4,7 +4,7 @@ use axum::Router;
 use axum::body::{Body, to_bytes};
 use axum::extract::{Request, State};
 use axum::response::{IntoResponse, Json, Response};
-use axum::routing::{get, post};
+use axum::routing::{any, get, post};
 use bytes::Bytes;
 use http::StatusCode;
 use serde::Deserialize;
@@ -31,6 +31,9 @@ impl Sim {
             .route("/_sim/release", post(release))
             .route("/_sim/reset", post(reset))
             .route("/_sim/events", post(send_event))
+            .route("/_sim/crms", get(async |State(sim): State<Self>| Json(sim.crms().shown())))
+            .route("/_sim/crms/faults", post(add_crm_fault).delete(clear_crm_faults))
+            .route("/crm/{*path}", any(crm))
             .fallback(popin)
             .with_state(self.clone())
     }
@@ -48,6 +51,24 @@ async fn popin(State(sim): State<Sim>, request: Request) -> Response {
         return Response::new(Body::from_stream(broken));
     }
     reply.map(Body::from)
+}
+
+async fn crm(State(sim): State<Sim>, request: Request) -> Response {
+    let (head, body) = request.into_parts();
+    match to_bytes(body, MOST).await {
+        Ok(body) => sim.crms().handle(Request::from_parts(head, body)).await.map(Body::from),
+        Err(_) => replies::html(StatusCode::PAYLOAD_TOO_LARGE).map(Body::from),
+    }
+}
+
+async fn add_crm_fault(State(sim): State<Sim>, body: Bytes) -> Result<Json<Value>, BadOrder> {
+    sim.crms().add_fault(parse(&body)?);
+    Ok(Json(json!({ "added": 1 })))
+}
+
+async fn clear_crm_faults(State(sim): State<Sim>) -> Json<Value> {
+    sim.crms().clear_faults();
+    Json(json!({ "cleared": true }))
 }
 
 /// One order or several.
