@@ -5,7 +5,7 @@ use super::{
     advance_booking::{Advanced, Patience, advance_booking, work},
 };
 use crate::{
-    crm::Unusable,
+    crm::{Unusable, back},
     model::{
         booking::{Booking, Lease},
         hash,
@@ -15,6 +15,7 @@ use crate::{
         people::Identifier,
         state::State,
         trust::{Action, NotProven, Trust},
+        write_back::Owed,
     },
     planted::{Bug, planted},
     store::{
@@ -77,9 +78,15 @@ pub async fn request_booking(
     let now = desk.clock.now();
     let key = if planted(Bug::KeyCut) { "key" } else { trigger.key.as_str() };
     let body = if planted(Bug::BodyOutOfFingerprint) { "" } else { trigger.fingerprint.as_str() };
+    let owed = Owed {
+        connector: trigger.connector.to_owned(),
+        destinations: back::destinations(desk.seller, trigger.connector, trigger.origin.as_ref()),
+        origin: trigger.origin,
+    };
     let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
         key_hash: hash::sealed(secret, &["idempotency", trigger.connector, key]),
         fingerprint: hash::sealed(secret, &["fingerprint", body]),
+        owed: owed.clone(),
     });
     let idempotency = idempotencies.next().expect("a seller has a secret");
     for former in idempotencies {

@@ -10,6 +10,7 @@ pub mod keys;
 mod record;
 pub mod requests;
 pub mod slots;
+mod write_backs;
 
 pub use bookings::Bookings;
 pub use events::Events;
