@@ -23,3 +23,4 @@ mod simulation;
 mod traps;
 mod trust;
 mod vendors;
+mod write_back;

@@ -1,4 +1,4 @@
-//! Phone numbers against another library's reading of them: fixtures/phones/make.py asked PyPI `phonenumbers`.
+//! Phone numbers against another library's reading of them: `fixtures/phones/make.py` asked `phonenumbers` of `PyPI`.
 
 use frontdesk::model::phone::{Country, Phone};
 use serde_json::Value;

@@ -65,6 +65,7 @@ async fn history(plan: &Plan) -> Result<Report, Violation> {
         clock: clock.clone(),
         seed: plan.seed,
         transport: Some(weather.transport()),
+        outside: Some(weather.outside()),
         weather: Cloud { fates: weather.fates(), batches: weather.batches() },
     };
     let world = World::start(options).await.expect("the plan's sellers are good");

@@ -17,13 +17,13 @@ use bytes::Bytes;
 use frontdesk::{
     edge::sellers::Source,
     flow::{Clock, Random},
-    model::seller::Sellers,
+    model::seller::{Reach, Sellers},
     popin::{Transport, TransportError},
 };
 use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, header};
 use serde_json::Value;
-use sim::{ConnectionReset, Options, Sim};
+use sim::{ConnectionReset, Crms, Options, Sim};
 use std::{error::Error, sync::Arc, time::Duration};
 
 /// What a world starts from.
@@ -34,6 +34,8 @@ pub struct WorldOptions {
     pub seed: u64,
     /// What stands between Frontdesk and Popin; the simulator itself when absent.
     pub transport: Option<Arc<dyn Transport>>,
+    /// What stands between Frontdesk and the CRMs; the simulated ones when absent.
+    pub outside: Option<Arc<dyn Transport>>,
     pub weather: Weather,
 }
 
@@ -74,7 +76,7 @@ impl World {
     /// Deployed again over what is stored: other sellers, the same tables, a Popin that remembers nobody.
     pub async fn over(db: Embedded, options: WorldOptions) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let template = Template::deployed()?;
-        let sellers = Sellers::parse(&serde_json::to_vec(&options.sellers)?)?;
+        let sellers = Sellers::parse_within(&serde_json::to_vec(&options.sellers)?, Reach::Local)?;
         let clock = options.clock;
         let sim_clock = clock.clone();
         let accounts = demo::accounts(&sellers, HOST, |_| true);
@@ -86,6 +88,7 @@ impl World {
             sellers: Source::fixed(sellers),
             client,
             transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
+            outside: options.outside.unwrap_or_else(|| Arc::new(CrmTransport { crms: sim.crms().clone() })),
             clock: clock.clone(),
             random: Arc::new(Random::from_seed(options.seed)),
             fates: options.weather.fates,
@@ -159,6 +162,24 @@ impl Transport for SimTransport {
                 Ok(reply) if reply.extensions().get::<ConnectionReset>().is_none() => Ok(reply),
                 Ok(_) | Err(_) => Err(TransportError::Unanswered),
             }
+        })
+    }
+}
+
+/// The way to the simulated CRMs that no packet takes.
+pub struct CrmTransport {
+    pub crms: Crms,
+}
+
+impl Transport for CrmTransport {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            let answer = tokio::time::timeout(timeout, self.crms.handle(request)).await;
+            answer.map_err(|_| TransportError::Unanswered)
         })
     }
 }

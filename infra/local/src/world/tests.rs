@@ -12,6 +12,7 @@ async fn world() -> World {
         clock: Arc::new(SystemClock),
         seed: 1,
         transport: None,
+        outside: None,
         weather: Weather::default(),
     };
     World::start(options).await.unwrap()
