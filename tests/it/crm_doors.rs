@@ -173,10 +173,9 @@ async fn a_lead_without_a_number_is_parked_with_its_reason_and_the_crm_is_conten
             Way::LeadSquared => {
                 assert_eq!(said.text, r#"{"Status":"Success","StatusReason":"parked: lead_mobile_invalid"}"#);
             }
-            Way::Callout => assert_eq!(
-                said.json(),
-                json!({"accepted": false, "state": "parked", "code": "lead_mobile_invalid"})
-            ),
+            Way::Callout => {
+                assert_eq!(said.json(), json!({"accepted": false, "state": "parked", "code": "lead_mobile_invalid"}))
+            }
             Way::Outbound => assert!(said.text.contains("<Ack>true</Ack>")),
             Way::Standard
             | Way::Bearer
@@ -223,9 +222,7 @@ async fn no_xml_makes_more_of_itself_than_it_is() {
     }
     let good = outbound("00D000000000001EAA", &[1]);
     let (head, rest) = good.split_once("?>").unwrap();
-    let with = |dtd: &str, name: &str| {
-        format!("{head}?>{dtd}{}", rest.replace("Asha Example", name))
-    };
+    let with = |dtd: &str, name: &str| format!("{head}?>{dtd}{}", rest.replace("Asha Example", name));
     for bomb in [
         with(&format!("<!DOCTYPE lolz [{entities}]>"), "&l9;"),
         with("<!DOCTYPE a [<!ENTITY x SYSTEM \"file:///etc/passwd\">]>", "&x;"),
@@ -238,10 +235,14 @@ async fn no_xml_makes_more_of_itself_than_it_is() {
     }
     assert!(shop.world.items("bookings").is_empty());
     // Another prefix for the same namespaces is the same message.
-    let prefixed = good.replace("<notifications xmlns=", "<ns0:notifications xmlns:ns0=").replace("sf:", "x:").replace("xmlns:sf", "xmlns:x");
+    let prefixed = good
+        .replace("<notifications xmlns=", "<ns0:notifications xmlns:ns0=")
+        .replace("sf:", "x:")
+        .replace("xmlns:sf", "xmlns:x");
     let names = ["OrganizationId", "ActionId", "SessionId", "EnterpriseUrl", "Notification>", "Id>04l", "sObject"];
     let prefixed = names.iter().fold(prefixed, |xml, name| {
-        xml.replace(&format!("<{name}"), &format!("<ns0:{name}")).replace(&format!("</{name}"), &format!("</ns0:{name}"))
+        xml.replace(&format!("<{name}"), &format!("<ns0:{name}"))
+            .replace(&format!("</{name}"), &format!("</ns0:{name}"))
     });
     let prefixed = prefixed.replace("</notifications>", "</ns0:notifications>").replace("AAA</Id>", "AAA</ns0:Id>");
     let told = said(&shop, &path, &headers, prefixed.clone()).await;

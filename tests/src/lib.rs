@@ -6,5 +6,6 @@ pub mod overheard;
 pub mod race;
 pub mod shop;
 pub mod simulation;
+pub mod written_back;
 
 pub use shop::{Reply, Shop, TestClock};

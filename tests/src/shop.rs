@@ -99,14 +99,29 @@ impl Shop {
     /// With something else than the simulator between us and Popin.
     pub async fn over(sellers: Value, clock: Arc<TestClock>, transport: Option<Arc<dyn Transport>>) -> Self {
         overheard::listen();
-        let options = WorldOptions { sellers, clock: clock.clone(), seed: 7, transport, weather: Weather::default() };
+        let options = WorldOptions {
+            sellers,
+            seats: 1,
+            clock: clock.clone(),
+            seed: 7,
+            transport,
+            outside: None,
+            weather: Weather::default(),
+        };
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 
     /// The same shop after its document was changed.
     pub async fn again_with(&self, sellers: Value) -> Self {
-        let options =
-            WorldOptions { sellers, clock: self.clock.clone(), seed: 8, transport: None, weather: Weather::default() };
+        let options = WorldOptions {
+            sellers,
+            seats: 1,
+            clock: self.clock.clone(),
+            seed: 8,
+            transport: None,
+            outside: None,
+            weather: Weather::default(),
+        };
         let world = World::over(self.world.db.clone(), options).await.expect("the test's own sellers are good");
         Self { world, clock: self.clock.clone() }
     }

@@ -1,6 +1,7 @@
-//! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep.
+//! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep, and ends told.
 
 pub mod config;
+mod telling;
 mod triggers;
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
@@ -11,8 +12,10 @@ use frontdesk::{
         Clock, Desk, Random,
         advance_booking::{Advanced, Patience, advance_booking},
         witness::{Witnessed, witness},
+        write_back::Tokens,
     },
     model::{
+        booking::Booking,
         ids::{BookingId, SellerId},
         seller::Sellers,
         trust::Trust,
@@ -45,6 +48,9 @@ pub struct App {
     pub bookings: Bookings,
     pub slots: Slots,
     pub transport: Arc<dyn Transport>,
+    /// The way to what sellers name: their CRMs and their own URLs.
+    pub outside: Arc<dyn Transport>,
+    pub tokens: Tokens,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
 }
@@ -60,8 +66,17 @@ impl App {
         let events = Events { client: client.clone(), table: config.events_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         bookings.warm().await;
-        let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, events, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+        Ok(Self {
+            outside: net.transport_within(config.basics.sellers.reach()),
+            transport: net.transport(),
+            tokens: Tokens::default(),
+            clock: Arc::new(SystemClock),
+            random: Arc::new(Random::from_entropy()),
+            sellers,
+            events,
+            bookings,
+            slots,
+        })
     }
 }
 
@@ -85,12 +100,22 @@ pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Valu
             } else {
                 Box::pin(take_record(app, sellers, &record, *patience)).await
             };
-            done.err().and(record.change.sequence_number)
+            match done {
+                Ok(rests) => (None, rests),
+                Err(NotNow) => (record.change.sequence_number, None),
+            }
         },
     )
     .collect()
     .await;
-    let failures: Vec<_> = done.into_iter().flatten().map(|number| json!({"itemIdentifier": number})).collect();
+    let (mut failures, mut ended) = (Vec::new(), Vec::new());
+    for (failed, rests) in done {
+        failures.extend(failed.map(|number| json!({"itemIdentifier": number})));
+        ended.extend(rests);
+    }
+    // No record comes again for what is not told: the sweep finds it.
+    ended.retain(|ended| telling::tells(sellers, ended));
+    telling::tell_all(app, sellers, ended, *patience).await;
     Ok(json!({"batchItemFailures": failures}))
 }
 
@@ -141,11 +166,19 @@ fn late(app: &App, patience: Patience) -> bool {
 /// The record must come again.
 struct NotNow;
 
-async fn take_record(app: &App, sellers: &Sellers, record: &EventRecord, patience: Patience) -> Result<(), NotNow> {
-    let (Some(pk), Some(sk)) = (text(record, "pk"), text(record, "sk")) else { return Ok(()) };
+/// A booking that rests.
+type Ended = (SellerId, BookingId);
+
+async fn take_record(
+    app: &App,
+    sellers: &Sellers,
+    record: &EventRecord,
+    patience: Patience,
+) -> Result<Option<Ended>, NotNow> {
+    let (Some(pk), Some(sk)) = (text(record, "pk"), text(record, "sk")) else { return Ok(None) };
     let image: Value = serde_dynamo::from_item(record.change.new_image.clone()).unwrap_or_default();
     if let Some((seller, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(&image)) {
-        return Box::pin(triggers::run(app, &seller, &id)).await.map_err(|error| {
+        return Box::pin(triggers::run(app, &seller, &id)).await.map(|()| None).map_err(|error| {
             tracing::error!(error = %error, "trigger.not_run");
             NotNow
         });
@@ -153,12 +186,12 @@ async fn take_record(app: &App, sellers: &Sellers, record: &EventRecord, patienc
     let done = if sk == keys::BOOKING {
         match keys::parse_booking(&pk) {
             Some((seller, id)) => advance(app, sellers, &seller, &id, patience).await,
-            None => Ok(()),
+            None => Ok(None),
         }
     } else {
         match keys::parse_event_seller(&pk) {
             Some(seller) => take_witness(app, sellers, &seller, keys::Key { pk, sk }, record).await,
-            None => Ok(()),
+            None => Ok(None),
         }
     };
     done.map_err(|error| {
@@ -182,13 +215,13 @@ async fn take_witness(
     id: &SellerId,
     event: keys::Key,
     record: &EventRecord,
-) -> Result<(), store::Error> {
+) -> Result<Option<Ended>, store::Error> {
     let seen: Option<Seen> = serde_dynamo::from_item(record.change.new_image.clone()).ok();
     let known = sellers
         .get(id.as_str())
         .zip(seen)
         .and_then(|(seller, seen)| Some((seller, Trust::parse(&seen.trust)?, seen.data)));
-    let Some((seller, trust, data)) = known else { return Ok(()) };
+    let Some((seller, trust, data)) = known else { return Ok(None) };
     let now = app.clock.now();
     let witnessed = witness(&app.bookings, seller, trust, &data, &app.random.id(now), now).await?;
     let mut metrics = Metrics::default();
@@ -209,8 +242,10 @@ async fn take_witness(
     }
     metrics.emit(FUNCTION, id.as_str(), now);
     match witnessed {
-        Witnessed::Settled(_) | Witnessed::Seen(_) | Witnessed::Before(_) => app.events.confirm(event).await.map(drop),
-        Witnessed::Contradicted(_) | Witnessed::Nobody => Ok(()),
+        Witnessed::Settled(booking) => app.events.confirm(event).await.map(|_| Some((id.clone(), booking))),
+        Witnessed::Seen(_) | Witnessed::Before(_) => app.events.confirm(event).await.map(|_| None),
+        Witnessed::Contradicted(booking) => Ok(Some((id.clone(), booking))),
+        Witnessed::Nobody => Ok(None),
     }
 }
 
@@ -225,19 +260,31 @@ async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
         |line| most_at_once(sellers, line.as_ref()),
         |(seller, id)| async move {
             if late(app, patience) {
-                return Ok(());
+                return Ok(None);
             }
             advance(app, sellers, &seller, &id, patience).await
         },
     ));
-    let (mut looked_at, mut failed) = (0, 0);
+    let (mut looked_at, mut failed, mut ended) = (0, 0, Vec::new());
     while let Some(done) = runs.next().await {
         looked_at += 1;
-        if let Err(error) = done {
-            failed += 1;
-            tracing::error!(error = %error, "booking.not_advanced");
+        match done {
+            Ok(rests) => ended.extend(rests),
+            Err(error) => {
+                failed += 1;
+                tracing::error!(error = %error, "booking.not_advanced");
+            }
         }
     }
+    ended.retain(|ended| telling::tells(sellers, ended));
+    if sellers.iter().any(|(_, seller)| seller.tells()) {
+        for owing in app.bookings.owing(app.clock.now(), MOST_DUE).await? {
+            if !ended.contains(&owing) {
+                ended.push(owing);
+            }
+        }
+    }
+    telling::tell_all(app, sellers, ended, patience).await;
     let (triggers, not_run) = Box::pin(triggers::sweep(app, patience)).await?;
     Ok(json!({"due": looked_at + triggers, "failed": failed + not_run}))
 }
@@ -248,12 +295,12 @@ async fn advance(
     seller: &SellerId,
     id: &BookingId,
     patience: Patience,
-) -> Result<(), store::Error> {
+) -> Result<Option<Ended>, store::Error> {
     let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
         // A seller who left the document: the booking stays, and is looked at again should they return.
         tracing::warn!(seller = %seller, booking.id = %id, "booking.of_unknown_seller");
         let now = app.clock.now();
-        return app.bookings.put_off(seller, id, now, now + PUT_OFF).await;
+        return app.bookings.put_off(seller, id, now, now + PUT_OFF).await.map(|()| None);
     };
     let desk = Desk {
         clock: &*app.clock,
@@ -264,8 +311,14 @@ async fn advance(
         id: seller_id,
         seller,
     };
-    if let Advanced::Worked(booking) = Box::pin(advance_booking(&desk, id, patience)).await? {
-        booking_view::tell(&booking, FUNCTION, app.clock.now());
+    let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
+    match Box::pin(advance_booking(&desk, id, patience)).await? {
+        Advanced::Worked(booking) => {
+            booking_view::tell(&booking, FUNCTION, app.clock.now());
+            Ok(rests(&booking))
+        }
+        // Its caller waited, and has carried it to its end.
+        Advanced::NotDue(booking) => Ok(rests(&booking)),
+        Advanced::Held | Advanced::Missing => Ok(None),
     }
-    Ok(())
 }

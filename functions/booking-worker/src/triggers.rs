@@ -54,7 +54,7 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
     let desk = Desk {
         clock: &*app.clock,
         random: &app.random,
-        transport: &*app.transport,
+        transport: &*app.outside,
         bookings: &app.bookings,
         slots: &app.slots,
         id: seller_id,

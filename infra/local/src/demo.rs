@@ -27,6 +27,7 @@ pub fn sellers(api_port: u16, sim_port: u16) -> Value {
         },
         "webhooks": { "popin": { "keys": [WEBHOOK_KEY] } },
         "crm": { "standard": { "secrets": [SIGNING_SECRET] } },
+        "notify": { "url": format!("http://127.0.0.1:{sim_port}/crm/receiver/frontdesk"), "secrets": [SIGNING_SECRET] },
         "slots": { "refresh_seconds": 60, "lead_seconds": 1800 },
         "booking": { "webhooks_wired": true },
     }})

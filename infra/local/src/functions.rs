@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
     edge::sellers::Source,
-    flow::{Clock, Random},
+    flow::{Clock, Random, write_back::Tokens},
     popin::Transport,
     store::{Bookings, Events, Slots},
 };
@@ -70,6 +70,8 @@ pub struct Wiring {
     pub sellers: Source,
     pub client: Client,
     pub transport: Arc<dyn Transport>,
+    /// The way to sellers' CRMs and their own URLs.
+    pub outside: Arc<dyn Transport>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
     pub fates: Fates,
@@ -108,6 +110,8 @@ impl InProcess {
                 bookings,
                 slots,
                 transport: transport.clone(),
+                outside: wiring.outside.clone(),
+                tokens: Tokens::default(),
                 clock: clock.clone(),
                 random: random.clone(),
             },

@@ -62,6 +62,9 @@ curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
 # What Popin was asked, what it booked, and what is stored here.
 curl -sS -w '\n' {sim}/_sim/calls
 curl -sS -w '\n' {sim}/_sim/schedules
+
+# What the shop's own URL was told of its bookings' ends.
+curl -sS -w '\n' {sim}/_sim/crms
 curl -sS -w '\n' '{sim}/_local/tables/bookings?limit=3'
 curl -sS -w '\n' '{sim}/_local/tables/events?limit=5'
 

@@ -12,11 +12,14 @@ use crate::state::{Call, Change, Endpoint};
 use crate::{Inside, SellerAccount, Sim};
 
 impl Sim {
-    /// Popin's API, in process, under any path prefix. A call that hangs never resolves: the caller has its own time-out.
+    /// Popin's API, in process, under any path prefix; beside it the CRMs: records are read under any, ends told under `/crm/`. A call that hangs never resolves: the caller has its own time-out.
     /// Whatever the call changes is kept before this waits for anything, so that a caller that gives up undoes nothing.
     pub async fn handle(&self, request: Request<Bytes>) -> Response<Bytes> {
         if let Some(record) = self.read_record(&request) {
             return record;
+        }
+        if request.uri().path().starts_with("/crm/") {
+            return self.crms().handle(request).await;
         }
         // Made before the call is visible, so that a release after that is not missed.
         let released = self.0.released.notified();

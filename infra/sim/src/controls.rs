@@ -32,6 +32,8 @@ impl Sim {
             .route("/_sim/reset", post(reset))
             .route("/_sim/events", post(send_event))
             .route("/_sim/records", post(put_record))
+            .route("/_sim/crms", get(async |State(sim): State<Self>| Json(sim.crms().shown())))
+            .route("/_sim/crms/faults", post(add_crm_fault).delete(clear_crm_faults))
             .fallback(popin)
             .with_state(self.clone())
     }
@@ -49,6 +51,16 @@ async fn popin(State(sim): State<Sim>, request: Request) -> Response {
         return Response::new(Body::from_stream(broken));
     }
     reply.map(Body::from)
+}
+
+async fn add_crm_fault(State(sim): State<Sim>, body: Bytes) -> Result<Json<Value>, BadOrder> {
+    sim.crms().add_fault(parse(&body)?);
+    Ok(Json(json!({ "added": 1 })))
+}
+
+async fn clear_crm_faults(State(sim): State<Sim>) -> Json<Value> {
+    sim.crms().clear_faults();
+    Json(json!({ "cleared": true }))
 }
 
 /// One order or several.

@@ -5,6 +5,7 @@
 
 mod api;
 mod controls;
+pub mod crms;
 mod delivery;
 mod endpoints;
 mod events;
@@ -27,6 +28,7 @@ use std::sync::{Arc, Mutex, MutexGuard, PoisonError};
 use jiff::Timestamp;
 use tokio::sync::Notify;
 
+pub use crate::crms::{CrmFault, CrmFaultOrder, Crms};
 pub use crate::faults::{Fault, FaultOrder, Target};
 pub use crate::readback::{RecordFault, RecordRead};
 pub use crate::replies::ConnectionReset;
@@ -112,6 +114,7 @@ struct Shared {
     queued: Notify,
     /// Held replies may leave.
     released: Notify,
+    crms: Crms,
 }
 
 struct Inside {
@@ -130,11 +133,17 @@ impl Sim {
             records: Records::default(),
         };
         Ok(Self(Arc::new(Shared {
+            crms: Crms::new(options.now.clone()),
             now: options.now,
             inside: Mutex::new(inside),
             queued: Notify::new(),
             released: Notify::new(),
         })))
+    }
+
+    /// The CRMs that live beside Popin here.
+    pub fn crms(&self) -> &Crms {
+        &self.0.crms
     }
 
     /// Every call to a known endpoint, in order, with those that were refused or faulted.
@@ -180,11 +189,12 @@ impl Sim {
         self.0.released.notify_waiters();
     }
 
-    /// Forgets everything but the sellers: customers, bookings, calls, faults, outbox, webhook mode.
+    /// Forgets everything but the sellers: customers, bookings, calls, faults, outbox, webhook mode, and what the CRMs know.
     /// Held replies leave first.
     pub fn reset(&self) {
         self.release();
         self.clear_faults();
+        self.0.crms.reset();
         // A webhook on its way must not be taken for one that comes after.
         let queued = self.inside().books.kept().queued;
         self.commit(vec![Change::Everything(Box::new(Kept { queued, ..Kept::default() }))]);

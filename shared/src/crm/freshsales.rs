@@ -1,10 +1,13 @@
 //! Freshsales: a workflow's webhook, whose body the shop lays out itself (crm.md, 1.11).
 
 use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
-use crate::model::{connector::Connector, seller::crm::Tokens};
+use crate::model::{
+    connector::Connector,
+    seller::{FreshsalesBack, crm::Tokens},
+};
 use serde_json::Value;
 
-pub fn read(arrival: &Arrival<'_>, config: &Tokens) -> Result<Batch, Unread> {
+pub fn read(arrival: &Arrival<'_>, config: &Tokens<FreshsalesBack>) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::Freshsales, &config.fields, &config.only);
     let mut body = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
     // The simple form wraps the record in its kind.

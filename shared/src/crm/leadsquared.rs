@@ -1,10 +1,14 @@
 //! `LeadSquared`: a lead that is flat, or `Before` and `After`, or alone in a list (crm.md, 1.10).
 
 use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
-use crate::model::{connector::Connector, seller::crm::Tokens, trigger::Told};
+use crate::model::{
+    connector::Connector,
+    seller::{LeadSquaredBack, crm::Tokens},
+    trigger::Told,
+};
 use serde_json::Value;
 
-pub fn read(arrival: &Arrival<'_>, config: &Tokens) -> Result<Batch, Unread> {
+pub fn read(arrival: &Arrival<'_>, config: &Tokens<LeadSquaredBack>) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::LeadSquared, &config.fields, &config.only);
     let leads = match body::parse(arrival).ok_or(Unread::NotReadable)? {
         Value::Array(leads) => leads,

@@ -2,6 +2,7 @@
 
 pub mod answer;
 pub mod arrival;
+pub mod back;
 pub mod body;
 pub mod fields;
 pub mod freshsales;

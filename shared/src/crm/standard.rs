@@ -67,6 +67,18 @@ pub fn proven<'s>(headers: Headers<'_>, body: &[u8], secrets: impl Iterator<Item
     proven
 }
 
+/// `v1,<base64>` by a shared secret; `None` by what is none.
+pub fn sign(secret: &str, id: &str, timestamp: &str, body: &[u8]) -> Option<String> {
+    match Key::read(secret)? {
+        Key::Shared(key) => {
+            let mut mac = Hmac::<Sha256>::new_from_slice(&key).expect("HMAC takes a key of any length");
+            mac.update(&[id.as_bytes(), b".", timestamp.as_bytes(), b".", body].concat());
+            Some(format!("v1,{}", BASE64.encode(mac.finalize().into_bytes())))
+        }
+        Key::Public(_) => None,
+    }
+}
+
 /// A header with more is no rotation.
 const MOST_SIGNATURES: usize = 16;
 
@@ -168,6 +180,12 @@ mod tests {
         ] {
             assert_eq!(check(ID, "1614265330", SIGNATURE, BODY, SECRET, now), good, "{now}");
         }
+    }
+
+    #[test]
+    fn what_we_sign_is_the_published_vector() {
+        assert_eq!(sign(SECRET, ID, "1614265330", BODY).as_deref(), Some(SIGNATURE));
+        assert_eq!(sign("whpk_A6EHv/POEL4dcN0Y50vAmWfk1jCbpQ1fHdyGZBJVMbg=", ID, "1614265330", BODY), None);
     }
 
     #[test]

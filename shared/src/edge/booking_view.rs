@@ -8,14 +8,11 @@ use crate::{
         instant,
         origin::Origin,
         state::{HumanReason, RefusedReason, State},
+        write_back::WriteBack,
     },
     popin::dates,
 };
-use jiff::{
-    Timestamp,
-    civil::DateTime,
-    tz::{Offset, TimeZone},
-};
+use jiff::{Timestamp, tz::TimeZone};
 use serde::Serialize;
 
 #[derive(Debug, Serialize)]
@@ -42,6 +39,30 @@ pub struct BookingView {
     said: Vec<SaidView>,
     trigger: TriggerView,
     history: Vec<Moment>,
+    /// What was written back, where anything was to be.
+    #[serde(skip_serializing_if = "Vec::is_empty")]
+    write_backs: Vec<WriteBackView>,
+}
+
+/// One trigger at one place. The ids are the CRM's own, and the code is ours.
+#[derive(Debug, Serialize)]
+struct WriteBackView {
+    connector: String,
+    destination: &'static str,
+    #[serde(flatten)]
+    origin: Origin,
+    state: &'static str,
+    attempts: u32,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    code: Option<String>,
+    created_at: String,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    next_at: Option<String>,
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told_at: Option<String>,
+    /// The state that was told last.
+    #[serde(skip_serializing_if = "Option::is_none")]
+    told: Option<String>,
 }
 
 /// Which trigger made the booking: the connector, and the CRM's own ids.
@@ -75,10 +96,8 @@ struct Moment {
 }
 
 impl SlotView {
-    /// The seller's offset is what Popin's wall clock is ahead of the instant: no zone needs to be known.
     pub fn of(slot: &Slot) -> Self {
-        let local = dates::slot(&slot.vendor_time).and_then(|wall| local(wall, slot));
-        Self { start: instant::seconds(slot.start), local, vendor_time: slot.vendor_time.clone() }
+        Self { start: instant::seconds(slot.start), local: dates::local(slot), vendor_time: slot.vendor_time.clone() }
     }
 
     /// The same, with `local` in a zone of the caller's choice.
@@ -86,12 +105,6 @@ impl SlotView {
         let local = Some(instant::local(slot.start, zone));
         Self { start: instant::seconds(slot.start), local, vendor_time: slot.vendor_time.clone() }
     }
-}
-
-fn local(wall: DateTime, slot: &Slot) -> Option<String> {
-    let ahead = Offset::UTC.to_timestamp(wall).ok()?.duration_since(slot.start);
-    let offset = Offset::from_seconds(i32::try_from(ahead.as_secs()).ok()?).ok()?;
-    Some(instant::local(slot.start, &offset.to_time_zone()))
 }
 
 impl BookingView {
@@ -138,7 +151,26 @@ impl BookingView {
                 .iter()
                 .map(|(at, state)| Moment { at: instant::millis(*at), state: state.clone() })
                 .collect(),
+            write_backs: Vec::new(),
         }
+    }
+
+    #[must_use]
+    pub fn with_write_backs(mut self, owed: Vec<WriteBack>) -> Self {
+        let view = |owed: WriteBack| WriteBackView {
+            connector: owed.connector,
+            destination: owed.destination.as_str(),
+            origin: owed.origin,
+            state: owed.progress.as_str(),
+            attempts: owed.attempts,
+            code: owed.code,
+            created_at: instant::millis(owed.created_at),
+            next_at: owed.due_at.map(instant::millis),
+            told_at: owed.told_at.map(instant::millis),
+            told: owed.told.and_then(|mark| mark.split_once('@').map(|(state, _)| state.to_owned())),
+        };
+        self.write_backs = owed.into_iter().map(view).collect();
+        self
     }
 
     /// The booking as it was when it was accepted.

@@ -1,6 +1,6 @@
 //! The environment, read once and as an argument; every problem is named at once, never a value.
 
-use crate::store::Connection;
+use crate::{model::seller::Reach, store::Connection};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::cell::RefCell;
 
@@ -59,6 +59,16 @@ pub fn variable(name: &str) -> Option<String> {
 pub enum SellersAt {
     File(String),
     Secret(String),
+}
+
+impl SellersAt {
+    /// A file is of a stack on somebody's own machine, whose CRMs may be simulated on it.
+    pub fn reach(&self) -> Reach {
+        match self {
+            Self::File(_) => Reach::Local,
+            Self::Secret(_) => Reach::Public,
+        }
+    }
 }
 
 /// What every function needs besides its tables.

@@ -1,6 +1,9 @@
 //! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under reqwest.
 
-use crate::popin::{Transport, TransportError};
+use crate::{
+    model::seller::{Reach, is_public},
+    popin::{Transport, TransportError},
+};
 use aws_smithy_runtime_api::client::{
     http::{
         HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
@@ -19,7 +22,13 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector as TcpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use std::{
+    error::Error as StdError,
+    net::{IpAddr, SocketAddr},
+    sync::Arc,
+    time::Duration,
+};
 
 /// The most of a vendor's answer that is read, in bytes.
 const MOST_ANSWER: usize = 1024 * 1024;
@@ -28,10 +37,12 @@ const CONNECT: Duration = Duration::from_secs(4);
 /// A kept connection is dropped before a vendor's own patience ends, and before a frozen environment thaws.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 
-/// Both clients, made from one TLS configuration.
+/// The clients, made from one TLS configuration.
 #[derive(Clone, Debug)]
 pub struct Net {
     reqwest: reqwest::Client,
+    /// What it connects to has been looked at.
+    guarded: reqwest::Client,
     sdk: Client<HttpsConnector<TcpConnector>, Full<Bytes>>,
 }
 
@@ -57,23 +68,33 @@ impl Net {
             .pool_timer(TokioTimer::new())
             .pool_idle_timeout(Duration::from_mins(1))
             .build(https);
-        let reqwest = reqwest::Client::builder()
-            .tls_backend_preconfigured(tls)
-            .http1_only()
-            .no_proxy()
-            .redirect(reqwest::redirect::Policy::none())
-            .retry(reqwest::retry::never())
-            .connect_timeout(CONNECT)
-            .pool_idle_timeout(KEPT_IDLE)
-            .tcp_nodelay(true)
-            .build()
-            .map_err(|error| no_net(Box::new(error)))?;
-        Ok(Self { reqwest, sdk })
+        let client = || {
+            reqwest::Client::builder()
+                .tls_backend_preconfigured(tls.clone())
+                .http1_only()
+                .no_proxy()
+                .redirect(reqwest::redirect::Policy::none())
+                .retry(reqwest::retry::never())
+                .connect_timeout(CONNECT)
+                .pool_idle_timeout(KEPT_IDLE)
+                .tcp_nodelay(true)
+        };
+        let reqwest = client().build().map_err(|error| no_net(Box::new(error)))?;
+        let guarded = client().dns_resolver(PublicOnly).build().map_err(|error| no_net(Box::new(error)))?;
+        Ok(Self { reqwest, guarded, sdk })
     }
 
     /// The door to the vendors.
     pub fn transport(&self) -> Arc<dyn Transport> {
         Arc::new(self.clone())
+    }
+
+    /// The door to what a seller's document names: out of the cloud, only to the internet.
+    pub fn transport_within(&self, reach: Reach) -> Arc<dyn Transport> {
+        match reach {
+            Reach::Public => Arc::new(Guarded(self.guarded.clone())),
+            Reach::Local => self.transport(),
+        }
     }
 
     /// The client that the AWS SDK goes through.
@@ -99,29 +120,92 @@ impl Transport for Net {
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let Ok(mut request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
-            *request.timeout_mut() = Some(timeout);
-            // Only a failure to connect is known to have sent nothing.
-            let mut answer = self.reqwest.execute(request).await.map_err(|error| {
-                if error.is_connect() || error.is_builder() {
-                    TransportError::NotSent
-                } else {
-                    TransportError::Unanswered
-                }
-            })?;
-            let mut body = BytesMut::new();
-            while let Some(chunk) = answer.chunk().await.map_err(|_| TransportError::Unanswered)? {
-                if body.len() + chunk.len() > MOST_ANSWER {
-                    return Err(TransportError::Unanswered);
-                }
-                body.extend_from_slice(&chunk);
-            }
-            let mut response = Response::new(body.freeze());
-            *response.status_mut() = answer.status();
-            std::mem::swap(response.headers_mut(), answer.headers_mut());
-            Ok(response)
+            let Ok(request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
+            send(&self.reqwest, request, timeout).await
         })
     }
+}
+
+async fn send(
+    client: &reqwest::Client,
+    mut request: reqwest::Request,
+    timeout: Duration,
+) -> Result<Response<Bytes>, TransportError> {
+    *request.timeout_mut() = Some(timeout);
+    // Only a failure to connect is known to have sent nothing.
+    let mut answer = client.execute(request).await.map_err(|error| {
+        if is_not_public(&error) {
+            TransportError::NotAllowed
+        } else if error.is_connect() || error.is_builder() {
+            TransportError::NotSent
+        } else {
+            TransportError::Unanswered
+        }
+    })?;
+    let mut body = BytesMut::new();
+    while let Some(chunk) = answer.chunk().await.map_err(|_| TransportError::Unanswered)? {
+        if body.len() + chunk.len() > MOST_ANSWER {
+            return Err(TransportError::Unanswered);
+        }
+        body.extend_from_slice(&chunk);
+    }
+    let mut response = Response::new(body.freeze());
+    *response.status_mut() = answer.status();
+    std::mem::swap(response.headers_mut(), answer.headers_mut());
+    Ok(response)
+}
+
+/// Calls what a seller's document names, and nothing that is nearer than the internet.
+struct Guarded(reqwest::Client);
+
+impl Transport for Guarded {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            let Ok(request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
+            // An address is not resolved, so the resolver does not see it: here it has one spelling, whatever it was.
+            let host = request.url().host_str().unwrap_or_default();
+            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+            if request.url().scheme() != "https" || address.is_ok_and(|address| !is_public(address)) {
+                return Err(TransportError::NotAllowed);
+            }
+            send(&self.0, request, timeout).await
+        })
+    }
+}
+
+/// Resolves to addresses of the internet, or not at all: what is connected to is what was looked at.
+struct PublicOnly;
+
+#[derive(Debug, thiserror::Error)]
+#[error("the name stands for an address of a private network")]
+struct NotPublic;
+
+impl Resolve for PublicOnly {
+    fn resolve(&self, name: Name) -> Resolving {
+        Box::pin(async move {
+            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
+            // One of several is enough to refuse them all: no honest name mixes them.
+            if found.iter().any(|address| !is_public(address.ip())) {
+                return Err(NotPublic.into());
+            }
+            Ok(Box::new(found.into_iter()) as Addrs)
+        })
+    }
+}
+
+fn is_not_public(error: &reqwest::Error) -> bool {
+    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
+    while let Some(error) = cause {
+        if error.is::<NotPublic>() {
+            return true;
+        }
+        cause = error.source();
+    }
+    false
 }
 
 /// The SDK over hyper: its default HTTPS client would bring a second TLS stack and 40 ms of start-up.
@@ -148,5 +232,34 @@ impl HttpConnector for Sdk {
 impl HttpClient for Sdk {
     fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
         SharedHttpConnector::new(self.clone())
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// Names are resolved by this machine's own file of hosts; no packet leaves it.
+    #[tokio::test]
+    async fn what_is_not_the_internet_is_not_called() {
+        let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
+        listener.set_nonblocking(true).unwrap();
+        let port = listener.local_addr().unwrap().port();
+        let guarded = Net::new().unwrap().transport_within(Reach::Public);
+        for url in [
+            format!("https://127.0.0.1:{port}/"),
+            format!("https://2130706433:{port}/"),
+            format!("https://0x7f.1:{port}/"),
+            format!("https://[::1]:{port}/"),
+            format!("https://[::ffff:127.0.0.1]:{port}/"),
+            format!("https://localhost:{port}/"),
+            format!("http://localhost:{port}/"),
+            "https://169.254.169.254/latest/meta-data".to_owned(),
+        ] {
+            let request = Request::get(&url).body(Bytes::new()).unwrap();
+            let sent = guarded.send(request, Duration::from_secs(5)).await;
+            assert_eq!(sent.map(drop), Err(TransportError::NotAllowed), "{url}");
+        }
+        assert!(listener.accept().is_err(), "somebody connected");
     }
 }

@@ -4,7 +4,7 @@ use super::{
     env::{Aws, SellersAt},
     secrets::{self, NoSecret},
 };
-use crate::model::seller::{FaultyDocument, Sellers};
+use crate::model::seller::{FaultyDocument, Reach, Sellers};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use jiff::{SignedDuration, Timestamp};
 use std::{
@@ -116,5 +116,5 @@ fn unreachable_fixed() -> Result<Sellers, NoSellers> {
 
 fn read_file(path: &std::path::Path) -> Result<Sellers, NoSellers> {
     let bytes = std::fs::read(path).map_err(|error| NoSellers::File(error.kind()))?;
-    Ok(Sellers::parse(&bytes)?)
+    Ok(Sellers::parse_within(&bytes, Reach::Local)?)
 }

@@ -9,6 +9,7 @@ pub mod request_booking;
 pub mod resolve_booking;
 pub mod take_event;
 pub mod witness;
+pub mod write_back;
 
 pub use advance_booking::advance_booking;
 pub use forget_person::forget_person;
@@ -19,6 +20,7 @@ pub use request_booking::request_booking;
 pub use resolve_booking::resolve_booking;
 pub use take_event::{take_page_events, take_webhook};
 pub use witness::witness;
+pub use write_back::write_back;
 
 use crate::{
     model::{ids::SellerId, seller::Seller},

@@ -9,7 +9,7 @@ use super::{
     advance_booking::{Advanced, Patience, advance_booking, work},
 };
 use crate::{
-    crm::Unusable,
+    crm::{Unusable, back},
     model::{
         booking::{Booking, Lease},
         hash,
@@ -19,6 +19,7 @@ use crate::{
         people::Identifier,
         state::State,
         trust::{Action, NotProven, Trust},
+        write_back::Owed,
     },
     planted::{Bug, planted},
     store::{
@@ -81,9 +82,15 @@ pub async fn request_booking(
     let now = desk.clock.now();
     let key = if planted(Bug::KeyCut) { "key" } else { trigger.key.as_str() };
     let body = if planted(Bug::BodyOutOfFingerprint) { "" } else { trigger.fingerprint.as_str() };
+    let owed = Owed {
+        connector: trigger.connector.to_owned(),
+        destinations: back::destinations(desk.seller, trigger.connector, trigger.origin.as_ref()),
+        origin: trigger.origin.clone(),
+    };
     let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
         key_hash: hash::sealed(secret, &["idempotency", trigger.connector, key]),
         fingerprint: hash::sealed(secret, &["fingerprint", body]),
+        owed: owed.clone(),
     });
     let idempotency = idempotencies.next().expect("a seller has a secret");
     for former in idempotencies {

@@ -16,6 +16,10 @@ impl Backoff {
     pub const ATTEMPT: Self =
         Self { base: SignedDuration::from_secs(2), most: SignedDuration::from_mins(5), jitter: 0.2 };
 
+    /// What could not be written back: 10 s at first, 2 hours at most.
+    pub const TELLING: Self =
+        Self { base: SignedDuration::from_secs(10), most: SignedDuration::from_hours(2), jitter: 0.2 };
+
     /// A failed refresh of the diary: the refresh interval or 15 s, whichever is shorter, then up to 10 minutes.
     pub fn refresh(interval: SignedDuration) -> Self {
         let base = interval.min(SignedDuration::from_secs(15));

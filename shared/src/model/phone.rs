@@ -21,6 +21,11 @@ impl Phone {
         if !(4..=40).contains(&plain.len()) || plain.chars().any(char::is_alphabetic) {
             return Err(NotAPhone);
         }
+        // The library takes some countries' own digits for the prefix: what is dialled abroad is spelled out first.
+        let plain = match plain.trim_start().strip_prefix("00") {
+            Some(whole) if !whole.starts_with('0') => format!("+{whole}"),
+            Some(_) | None => plain,
+        };
         let number = read(&plain, country).ok_or(NotAPhone)?;
         let e164 = number.e164().to_owned();
         // Under calling code 1 the library's prefix includes the area code of small countries; Popin's `country` is "1".
@@ -138,6 +143,7 @@ mod tests {
             "09544510895",
             "+919544510895",
             "00919544510895",
+            "00 91 95445 10895",
             "+91-95445-10895",
             "95445 10895",
             "９５４４５１０８９５",

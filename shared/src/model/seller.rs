@@ -1,16 +1,25 @@
 //! The sellers document (DESIGN section 6): a fault names the seller and the field, never the value.
 
-use super::{diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive};
+use super::{
+    diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive, write_back::Destination,
+};
 use jiff::SignedDuration;
 use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 use subtle::ConstantTimeEq;
 
+mod address;
 pub mod crm;
 mod document;
 pub mod mapping;
+mod write_back;
 
+pub use address::{Reach, is_public};
 pub use crm::Crm;
+pub use write_back::{
+    Back, Fields, FreshsalesBack, HubSpotBack, LeadSquaredBack, Notify, PipedriveBack, SalesforceBack, ShopifyBack,
+    ZohoBack,
+};
 
 /// Every shop that this stack serves.
 #[derive(Clone, Debug, Default)]
@@ -120,6 +129,7 @@ pub struct Seller {
     pub popin: Popin,
     pub webhooks: BTreeMap<String, WebhookSecrets>,
     pub crm: Crm,
+    pub notify: Option<Notify>,
     pub slots: SlotRules,
     pub booking: BookingRules,
     /// The secrets that keep what is stored from telling whom it is about: written with the first, looked up with all.
@@ -169,6 +179,11 @@ pub enum OnSilence {
 }
 
 impl Seller {
+    /// Whether any trigger of theirs may be owed word of its end.
+    pub fn tells(&self) -> bool {
+        self.notify.is_some() || Destination::ALL.into_iter().any(|place| self.crm.back(place).is_some())
+    }
+
     /// The secrets of stored ids, the one that is written with first; never none.
     pub fn secrets(&self) -> impl Iterator<Item = &str> {
         self.person_keys.iter().map(|key| key.expose().as_str())

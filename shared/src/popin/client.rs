@@ -8,6 +8,7 @@ use crate::model::{
     diary::Slot,
     ids::CustomerId,
     lead::{CallRequest, Lead},
+    retry_after::RetryAfter,
     seller::{PinField, Popin},
     sensitive::Sensitive,
     state::Customer,
@@ -15,7 +16,7 @@ use crate::model::{
 use crate::planted::{Bug, planted};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
-use jiff::{SignedDuration, Timestamp, fmt::rfc2822};
+use jiff::{SignedDuration, Timestamp};
 use serde::Serialize;
 use serde_json::Value;
 use std::time::Duration;
@@ -53,33 +54,6 @@ impl Failure {
             Self::NotDone(Some(after)) => Some(after.wait(now)),
             Self::NotDone(None) | Self::NotSent | Self::Credentials | Self::Refused(_) | Self::Unanswered => None,
         }
-    }
-}
-
-/// The header's two forms.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum RetryAfter {
-    In(SignedDuration),
-    At(Timestamp),
-}
-
-impl RetryAfter {
-    /// A day at most: a vendor's slip must not park a booking for ever.
-    const MOST: SignedDuration = SignedDuration::from_hours(24);
-
-    pub fn read(raw: &str) -> Option<Self> {
-        match raw.trim().parse::<u32>() {
-            Ok(seconds) => Some(Self::In(SignedDuration::from_secs(i64::from(seconds)))),
-            Err(_) => rfc2822::parse(raw.trim()).ok().map(|at| Self::At(at.timestamp())),
-        }
-    }
-
-    pub fn wait(self, now: Timestamp) -> SignedDuration {
-        let wait = match self {
-            Self::In(wait) => wait,
-            Self::At(at) => at.duration_since(now),
-        };
-        wait.clamp(SignedDuration::ZERO, Self::MOST)
     }
 }
 
@@ -171,7 +145,7 @@ impl<'a> Client<'a> {
             sent = self.transport.send(request, self.timeout).await;
         }
         let answer = sent.map_err(|error| match error {
-            TransportError::NotSent => Failure::NotSent,
+            TransportError::NotSent | TransportError::NotAllowed => Failure::NotSent,
             TransportError::Unanswered if planted(Bug::UnansweredIsNotSent) => Failure::NotSent,
             TransportError::Unanswered => Failure::Unanswered,
         })?;
@@ -259,16 +233,5 @@ mod tests {
         ] {
             assert_eq!(read(&given), expected, "{}", given.status());
         }
-    }
-
-    #[test]
-    fn retry_after_is_read_in_both_forms_and_bounded() {
-        let now: Timestamp = "2026-11-21T10:00:00Z".parse().unwrap();
-        let wait = |raw| RetryAfter::read(raw).map(|after| after.wait(now).as_secs());
-        assert_eq!(wait("7"), Some(7));
-        assert_eq!(wait("Sat, 21 Nov 2026 10:01:00 GMT"), Some(60));
-        assert_eq!(wait("Sat, 21 Nov 2026 09:00:00 GMT"), Some(0));
-        assert_eq!(wait("999999999"), Some(86_400));
-        assert_eq!(wait("soon"), None);
     }
 }

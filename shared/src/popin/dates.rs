@@ -1,6 +1,12 @@
 //! Popin's date face: one appointment in four spellings (vendors.md, traps 7 to 11).
 
-use jiff::{Timestamp, civil::DateTime, fmt::strtime::BrokenDownTime, tz::TimeZone};
+use crate::model::{diary::Slot, instant};
+use jiff::{
+    Timestamp,
+    civil::DateTime,
+    fmt::strtime::BrokenDownTime,
+    tz::{Offset, TimeZone},
+};
 
 /// `Thu, 25 Sep 2025 03:15 PM`, as slots are offered and asked for. A weekday that contradicts its date is refused.
 pub fn slot(vendor_time: &str) -> Option<DateTime> {
@@ -35,6 +41,14 @@ pub fn instant(wall: DateTime, zone: &TimeZone) -> Option<Timestamp> {
 /// A zone by its IANA name, from the bundled database.
 pub fn zone(name: &str) -> Option<TimeZone> {
     jiff::tz::db().get(name).ok()
+}
+
+/// A slot in its seller's zone. The seller's offset is what Popin's wall clock is ahead of the instant: no zone needs to
+/// be known.
+pub fn local(of: &Slot) -> Option<String> {
+    let ahead = Offset::UTC.to_timestamp(slot(&of.vendor_time)?).ok()?.duration_since(of.start);
+    let offset = Offset::from_seconds(i32::try_from(ahead.as_secs()).ok()?).ok()?;
+    Some(instant::local(of.start, &offset.to_time_zone()))
 }
 
 #[cfg(test)]

@@ -5,5 +5,5 @@ pub mod dates;
 pub mod transport;
 pub mod wire;
 
-pub use client::{Client, Failure, RetryAfter};
+pub use client::{Client, Failure};
 pub use transport::{Transport, TransportError};

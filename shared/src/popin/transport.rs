@@ -10,6 +10,9 @@ use std::time::Duration;
 pub enum TransportError {
     #[error("the vendor was not reached")]
     NotSent,
+    /// Nothing was sent, and nothing would ever be.
+    #[error("the address is none that may be called")]
+    NotAllowed,
     #[error("the vendor did not answer; the call may have taken effect")]
     Unanswered,
 }

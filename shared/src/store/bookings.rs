@@ -11,6 +11,7 @@ use crate::{
         ids::{BookingId, SellerId},
         instant,
         state::State,
+        write_back::Destination,
     },
     planted::{Bug, planted},
 };
@@ -33,7 +34,12 @@ pub struct Bookings {
 impl Bookings {
     /// The gates stand in the same table.
     pub fn gates(&self) -> Gates {
-        Gates { client: self.client.clone(), table: self.table.clone() }
+        Gates { client: self.client.clone(), table: self.table.clone(), place: None }
+    }
+
+    /// The one before a place where ends are told.
+    pub fn gates_of(&self, place: Destination) -> Gates {
+        Gates { place: Some(place), ..self.gates() }
     }
 }
 
@@ -153,13 +159,17 @@ impl Bookings {
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .expect("table and item are set");
-        let claims = self.claims(before, next, now);
-        if claims.is_empty() {
+        let mut others = self.claims(before, next, now);
+        // A booking at rest has another end now: whoever was told of the first is owed the second.
+        if before.state.at_rest() && before.state != next.state {
+            others.extend(self.owe_again(next, now).await?);
+        }
+        if others.is_empty() {
             let saved = self.put(put, next, writer).await?;
             return Ok(if planted(Bug::ConflictIsDone) { Saved::Done } else { saved });
         }
         let mut parts = vec![TransactWriteItem::builder().put(put).build()];
-        parts.extend(claims);
+        parts.extend(others);
         let Err(error) = self.transact(parts).await else { return Ok(Saved::Done) };
         match cancelled(&error) {
             Some(Cancelled::Condition(0)) => Ok(if old_item(&error).is_some_and(|old| ours(&old, next, writer)) {
@@ -217,9 +227,18 @@ impl Bookings {
 
     /// What the sweep must look at, the longest overdue first.
     pub async fn due(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, BookingId)>, Error> {
+        self.due_of(keys::due, now, most).await
+    }
+
+    pub(super) async fn due_of(
+        &self,
+        partition: fn(u8) -> String,
+        now: Timestamp,
+        most: i32,
+    ) -> Result<Vec<(SellerId, BookingId)>, Error> {
         let mut due = Vec::new();
         for shard in 0..keys::DUE_SHARDS {
-            due.extend(self.due_in(shard, now, most).await?);
+            due.extend(self.due_in(partition(shard), now, most).await?);
         }
         let time =
             |item: &Item| Reader { table: &self.table, item }.maybe_text("due_at").unwrap_or_default().to_owned();
@@ -227,14 +246,14 @@ impl Bookings {
         self.ids(&due)
     }
 
-    async fn due_in(&self, shard: u8, now: Timestamp, most: i32) -> Result<Vec<Item>, Error> {
+    async fn due_in(&self, partition: String, now: Timestamp, most: i32) -> Result<Vec<Item>, Error> {
         let reply = self
             .client
             .query()
             .table_name(&self.table)
             .index_name(keys::DUE_INDEX)
             .key_condition_expression("due = :due AND due_at <= :now")
-            .expression_attribute_values(":due", s(keys::due(shard)))
+            .expression_attribute_values(":due", s(partition))
             .expression_attribute_values(":now", s(instant::millis(now)))
             .limit(most)
             .send()
@@ -250,6 +269,8 @@ impl Bookings {
             let delete = Delete::builder().table_name(&self.table).set_key(Some(keyed(key)));
             TransactWriteItem::builder().delete(delete.build().expect("table and key are set")).build()
         };
+        // What a CRM calls this person goes first: the booking is what finds it.
+        self.drop_write_backs(seller, id).await?;
         let email = delete(keys::booking_email(seller, id));
         let Some(person) = self.person_of(seller, id).await? else {
             return self.transact(vec![email]).await.map(|()| false).map_err(|error| Error::of(&self.table, &error));

@@ -1,13 +1,13 @@
-//! The gate before a seller's Popin: how many bookings are at it, and until when nobody may be.
+//! The gate before a seller's Popin, and before each of their CRMs: how many are at it, and until when nobody may be.
 //!
-//! One item a seller. Whoever dies inside is let out by time.
+//! One item each. Whoever dies inside is let out by time.
 
 use super::{
     Error,
     item::{Item, Reader, keyed, n},
     keys, lost,
 };
-use crate::model::ids::SellerId;
+use crate::model::{ids::SellerId, write_back::Destination};
 use aws_sdk_dynamodb::{
     Client,
     operation::update_item::UpdateItemError,
@@ -20,6 +20,8 @@ use std::collections::HashMap;
 pub struct Gates {
     pub client: Client,
     pub table: String,
+    /// `None` for Popin's.
+    pub place: Option<Destination>,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -47,6 +49,10 @@ pub enum Seen {
 const CLEARINGS: u32 = 3;
 
 impl Gates {
+    fn key(&self, seller: &SellerId) -> keys::Key {
+        self.place.map_or_else(|| keys::gate(seller), |place| keys::place_gate(seller, place))
+    }
+
     /// In, until `until` at the latest. `most` is how many may be in at once; `None` for whoever does not wait for others.
     pub async fn enter(
         &self,
@@ -100,7 +106,7 @@ impl Gates {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keyed(keys::gate(seller))))
+            .set_key(Some(keyed(self.key(seller))))
             .update_expression("SET inside.#me = :until")
             .condition_expression(condition)
             .expression_attribute_names("#me", owner)
@@ -128,7 +134,7 @@ impl Gates {
     }
 
     async fn build(&self, seller: &SellerId, owner: &str, until: Timestamp) -> Result<bool, Error> {
-        let mut item = keyed(keys::gate(seller));
+        let mut item = keyed(self.key(seller));
         let inside = HashMap::from([(owner.to_owned(), n(until.as_millisecond()))]);
         item.insert("inside".into(), AttributeValue::M(inside));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
@@ -140,7 +146,7 @@ impl Gates {
     }
 
     async fn clear(&self, seller: &SellerId, dead: &[String]) -> Result<(), Error> {
-        let mut update = self.client.update_item().table_name(&self.table).set_key(Some(keyed(keys::gate(seller))));
+        let mut update = self.client.update_item().table_name(&self.table).set_key(Some(keyed(self.key(seller))));
         let names: Vec<_> = (0..dead.len()).map(|at| format!("#d{at}")).collect();
         for (name, owner) in names.iter().zip(dead) {
             update = update.expression_attribute_names(name, owner);
@@ -156,7 +162,7 @@ impl Gates {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keyed(keys::gate(seller))))
+            .set_key(Some(keyed(self.key(seller))))
             .expression_attribute_names("#me", owner)
             .condition_expression("attribute_exists(inside)");
         let update = match seen {
@@ -184,7 +190,7 @@ impl Gates {
             .client
             .update_item()
             .table_name(&self.table)
-            .set_key(Some(keyed(keys::gate(seller))))
+            .set_key(Some(keyed(self.key(seller))))
             .update_expression("SET closed_until = :until")
             .condition_expression("attribute_not_exists(closed_until) OR closed_until < :until")
             .expression_attribute_values(":until", n(until.as_millisecond()))

@@ -4,6 +4,7 @@ use crate::model::{
     event::Place,
     ids::{BookingId, EventId, SellerId, Subject, TableVersion, TriggerId},
     instant,
+    write_back::Destination,
 };
 use jiff::Timestamp;
 
@@ -166,6 +167,24 @@ pub fn parse_parked(pk: &str, sk: &str) -> Option<(SellerId, TriggerId)> {
 /// In the index of what is due: the triggers whose CRM has to be asked.
 pub const DUE_TRIGGERS: &str = "due#triggers";
 
+/// The same for a place where ends are told.
+pub fn place_gate(seller: &SellerId, place: Destination) -> Key {
+    Key::new(format!("{seller}#gate#{}", place.as_str()), "gate")
+}
+
+pub const TRIGGER: &str = "trigger#";
+
+/// What a trigger of the booking is owed at a place, under the keyed hash of its key.
+pub fn write_back(seller: &SellerId, booking: &BookingId, trigger: &str, place: Destination) -> Key {
+    Key::new(format!("{seller}#{booking}"), format!("{TRIGGER}{trigger}#{}", place.as_str()))
+}
+
+/// The trigger and the place back from the key of what it is owed.
+pub fn parse_write_back(sk: &str) -> Option<(&str, Destination)> {
+    let (trigger, place) = sk.strip_prefix(TRIGGER)?.rsplit_once('#')?;
+    Some((trigger, Destination::parse(place)?))
+}
+
 pub fn due(shard: u8) -> String {
     format!("due#{shard}")
 }
@@ -173,6 +192,15 @@ pub fn due(shard: u8) -> String {
 pub fn due_of(id: &BookingId) -> String {
     let sum = id.as_str().bytes().fold(0u8, u8::wrapping_add);
     due(sum % DUE_SHARDS)
+}
+
+/// Apart from the bookings that are due: a CRM that is down must not stand before a call.
+pub fn owed(shard: u8) -> String {
+    format!("owed#{shard}")
+}
+
+pub fn owed_of(id: &BookingId) -> String {
+    due_of(id).replace("due", "owed")
 }
 
 pub fn person(seller: &SellerId, person: &str) -> String {
@@ -223,7 +251,11 @@ mod tests {
         let trigger = TriggerId::parse("0123456789abcdef0123456789abcdef").unwrap();
         assert_eq!(text(parked(&acme, &trigger)), "acme#parked | 0123456789abcdef0123456789abcdef");
         assert_eq!(parse_parked("acme#parked", trigger.as_str()), Some((acme.clone(), trigger.clone())));
-        assert_eq!(due_of(&id), "due#3");
+        assert_eq!(text(place_gate(&acme, Destination::HubSpot)), "acme#gate#hubspot | gate");
+        let owed = write_back(&acme, &id, "ab12", Destination::HubSpot);
+        assert_eq!(parse_write_back(&owed.sk), Some(("ab12", Destination::HubSpot)));
+        assert_eq!(text(owed), "acme#019a0000-0000-7000-8000-000000000001 | trigger#ab12#hubspot");
+        assert_eq!((due_of(&id).as_str(), owed_of(&id).as_str()), ("due#3", "owed#3"));
         assert_eq!(person(&acme, "ab12"), "acme#ab12");
         assert_eq!(parse_booking("acme#019a0000-0000-7000-8000-000000000001"), Some((acme, id)));
     }

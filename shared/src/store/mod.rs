@@ -11,6 +11,7 @@ pub mod parked;
 mod record;
 pub mod requests;
 pub mod slots;
+mod write_backs;
 
 pub use bookings::Bookings;
 pub use events::Events;

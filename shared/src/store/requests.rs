@@ -12,6 +12,7 @@ use crate::{
         booking::Booking,
         ids::{BookingId, SellerId},
         instant,
+        write_back::Owed,
     },
     planted::{Bug, planted},
 };
@@ -31,6 +32,8 @@ pub struct Idempotency {
     pub key_hash: String,
     /// Of what was asked for.
     pub fingerprint: String,
+    /// Written with the key.
+    pub owed: Owed,
 }
 
 /// Who asks again within the window joins the first booking.
@@ -95,6 +98,7 @@ impl Bookings {
             .into_iter()
             .skip(skipped)
             .chain(email)
+            .chain(self.owe(&booking.seller, idempotency, &booking.id, now))
             .map(|put| TransactWriteItem::builder().put(put).build())
             .collect();
         let Err(error) = self.transact(parts).await else { return Ok(Created::New) };
@@ -122,6 +126,17 @@ impl Bookings {
         now: Timestamp,
     ) -> Result<Option<Known>, Error> {
         let put = self.put_unless_kept(key_item(seller, idempotency, booking, true, now), now);
+        let owed = self.owe(seller, idempotency, booking, now);
+        if !owed.is_empty() {
+            let parts = [vec![put], owed].concat();
+            let parts = parts.into_iter().map(|put| TransactWriteItem::builder().put(put).build()).collect();
+            let Err(error) = self.transact(parts).await else { return Ok(None) };
+            return match cancelled(&error) {
+                // Our own first try among them: it stands for this booking then.
+                Some(Cancelled::Condition(_)) => self.known(seller, idempotency, now).await,
+                Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
+            };
+        }
         let sent = self
             .client
             .put_item()

@@ -62,9 +62,11 @@ async fn history(plan: &Plan) -> Result<Report, Violation> {
     let weather = Arc::new(Weather::new(plan, clock.clone(), monitor.clone()));
     let options = WorldOptions {
         sellers: plan.sellers(),
+        seats: plan.seats,
         clock: clock.clone(),
         seed: plan.seed,
         transport: Some(weather.transport()),
+        outside: Some(weather.outside()),
         weather: Cloud { fates: weather.fates(), batches: weather.batches() },
     };
     let world = World::start(options).await.expect("the plan's sellers are good");

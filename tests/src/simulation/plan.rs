@@ -1,6 +1,6 @@
 //! What a seed stands for: the seller's rules, who comes, and which troubles there are at all.
 
-use crate::shop::sellers;
+use crate::{shop::sellers, written_back::NOTIFY_SECRET};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -15,10 +15,14 @@ pub(super) struct Plan {
     pub people: u32,
     pub retries_silence: bool,
     pub capacity: u32,
+    /// How often Popin takes a slot: where that is oftener than we ask, a second ask is a second effect.
+    pub seats: u32,
     pub rules: Value,
     pub troubles: Vec<Trouble>,
     /// People who ask twice within the window join their first booking; in some shops nobody does.
     pub joins: bool,
+    /// The shop has its bookings' ends told to its own URL.
+    pub tells: bool,
 }
 
 /// What may go wrong at all.
@@ -70,6 +74,7 @@ impl Plan {
             "webhooks_wired": true,
             "on_silence": if retries_silence { "retry" } else { "ask_human" },
         });
+        let seats = capacity + rng.u32(0..2);
         Self {
             seed,
             chaos: Duration::from_secs(rng.u64(240..900)),
@@ -77,6 +82,7 @@ impl Plan {
             people: rng.u32(2..9),
             retries_silence,
             capacity,
+            seats,
             rules,
             troubles: TROUBLES
                 .into_iter()
@@ -84,6 +90,7 @@ impl Plan {
                 .map(|(trouble, _)| trouble)
                 .collect(),
             joins,
+            tells: Self::stream(seed, 6).u8(0..2) == 0,
         }
     }
 
@@ -96,12 +103,19 @@ impl Plan {
             seller["booking"] = self.rules.clone();
             seller["popin"]["timeout_seconds"] = json!(5);
             seller["slots"] = json!({"refresh_seconds": 120, "capacity": self.capacity});
+            if self.tells {
+                seller["notify"] = json!({"url": "https://crm.test/crm/receiver/shop", "secrets": [NOTIFY_SECRET]});
+            }
         })
     }
 
     /// A source of chance of its own for each who draws, so that one more draw here changes nothing there.
     pub(super) fn rng(&self, who: u64) -> Rng {
-        Rng::with_seed(self.seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ who.wrapping_mul(0xD1B5_4A32_D192_ED03))
+        Self::stream(self.seed, who)
+    }
+
+    fn stream(seed: u64, who: u64) -> Rng {
+        Rng::with_seed(seed.wrapping_mul(0x9E37_79B9_7F4A_7C15) ^ who.wrapping_mul(0xD1B5_4A32_D192_ED03))
     }
 }
 

@@ -8,7 +8,7 @@ use serde_json::Value;
 const WINDOW: SignedDuration = SignedDuration::from_mins(10);
 
 pub(super) fn pass(stage: &Stage<'_>) {
-    for check in [stored, effects, claims, one_booking_a_person, gate] {
+    for check in [stored, effects, claims, one_booking_a_person, gate, told] {
         if let Err(what) = check(stage) {
             return stage.monitor.violated(what);
         }
@@ -94,6 +94,25 @@ fn gate(stage: &Stage<'_>) -> Result<(), String> {
         let late = inside.filter(|(_, until)| until.as_i64().unwrap_or(i64::MAX) > now + 600_000).count();
         if late > 0 {
             return Err(format!("{late} are left inside the gate for more than ten minutes"));
+        }
+    }
+    Ok(())
+}
+
+/// Every booking's last end was the last that was told of it, if the shop wants to be told.
+fn told(stage: &Stage<'_>) -> Result<(), String> {
+    if !stage.plan.tells {
+        return Ok(());
+    }
+    let messages = stage.door.world.sim.crms().messages();
+    for (id, seen) in &stage.monitor.books().bookings {
+        let last = messages.iter().rev().find(|message| message.body["data"]["booking_id"] == id.as_str());
+        let told = last.map(|message| message.body["data"]["state"].as_str().unwrap_or_default().to_owned());
+        if told.as_deref() != Some(seen.state.as_str()) {
+            return Err(format!(
+                "{id} ended {} and the shop was told of {told:?}; it went {:?}",
+                seen.state, seen.history
+            ));
         }
     }
     Ok(())

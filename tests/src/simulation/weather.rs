@@ -32,6 +32,7 @@ pub(super) struct Weather {
     paces: Mutex<Rng>,
     database: Mutex<Rng>,
     way: Mutex<Rng>,
+    outside: Mutex<Rng>,
     plan: Plan,
     /// Everything is well again.
     calm: AtomicBool,
@@ -56,6 +57,7 @@ impl Weather {
             paces: Mutex::new(plan.rng(3)),
             database: Mutex::new(plan.rng(4)),
             way: Mutex::new(plan.rng(5)),
+            outside: Mutex::new(plan.rng(7)),
             plan: plan.clone(),
             calm: AtomicBool::new(false),
             trouble: AtomicU8::new(0),
@@ -168,6 +170,10 @@ impl Weather {
         })
     }
 
+    pub(super) fn outside(self: &Arc<Self>) -> Arc<dyn Transport> {
+        Arc::new(Outside(self.clone()))
+    }
+
     pub(super) fn transport(self: &Arc<Self>) -> Arc<dyn Transport> {
         Arc::new(Way(self.clone()))
     }
@@ -205,6 +211,51 @@ impl Transport for Way {
             }
             tokio::time::sleep(back).await;
             reply
+        })
+    }
+}
+
+/// The way to the seller's own URL: some calls do not leave, some are not answered, and some answers say nothing good.
+struct Outside(Arc<Weather>);
+
+impl Transport for Outside {
+    fn send(
+        &self,
+        request: Request<Bytes>,
+        timeout: Duration,
+    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        let this = &self.0;
+        Box::pin(async move {
+            let (dice, there, back) = {
+                let mut rng = draw(&this.outside);
+                (rng.u8(0..10), Duration::from_millis(rng.u64(1..400)), Duration::from_millis(rng.u64(1..400)))
+            };
+            let dice = if this.is_calm() || !this.plan.has(Trouble::Popin) { u8::MAX } else { dice };
+            tokio::time::sleep(there).await;
+            if dice == 0 {
+                this.monitor.fault("url: not reached");
+                return Err(TransportError::NotSent);
+            }
+            let popin = this.popin.get().expect("the world is reached before anybody calls");
+            let mut reply = popin.sim.crms().handle(request).await;
+            match dice {
+                1 => {
+                    this.monitor.fault("url: told, and does not answer");
+                    tokio::time::sleep(timeout).await;
+                    return Err(TransportError::Unanswered);
+                }
+                2 => {
+                    this.monitor.fault("url: told, answers 500");
+                    *reply.status_mut() = http::StatusCode::INTERNAL_SERVER_ERROR;
+                }
+                3 => {
+                    this.monitor.fault("url: told, answers 429");
+                    *reply.status_mut() = http::StatusCode::TOO_MANY_REQUESTS;
+                }
+                _ => {}
+            }
+            tokio::time::sleep(back).await;
+            Ok(reply)
         })
     }
 }

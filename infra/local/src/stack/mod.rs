@@ -25,7 +25,7 @@ use bytes::Bytes;
 use frontdesk::{
     edge::{clock::SystemClock, http::Net, sellers::Source},
     flow::{Clock, Random},
-    model::seller::Sellers,
+    model::seller::{Reach, Sellers},
     popin::Transport,
 };
 use http::{HeaderValue, Method, Request, header};
@@ -156,8 +156,9 @@ impl Ground {
         let clock = self.clock.clone();
         if !cli.bootstraps {
             let (sellers, transport) = (self.sellers.source()?, self.net.transport());
-            let wiring =
-                Wiring { sellers, client, transport, clock, random: Arc::new(random()), fates: fate::always_lives() };
+            let outside = self.net.transport_within(Reach::Local);
+            let random = Arc::new(random());
+            let wiring = Wiring { sellers, client, transport, outside, clock, random, fates: fate::always_lives() };
             return Ok(Invoker::InProcess(Box::new(InProcess::new(&self.template, &wiring)?)));
         }
         let embedded = dynamodb_port.map(|port| format!("http://127.0.0.1:{port}"));
@@ -184,11 +185,15 @@ impl TheSellers {
     fn read(cli: &Cli, api_port: u16, sim_port: u16) -> Result<Self, Trouble> {
         let demo = demo::sellers(api_port, sim_port);
         let Some(path) = &cli.sellers else {
-            return Ok(Self { parsed: Sellers::parse(&serde_json::to_vec(&demo)?)?, demo, file: None });
+            return Ok(Self {
+                parsed: Sellers::parse_within(&serde_json::to_vec(&demo)?, Reach::Local)?,
+                demo,
+                file: None,
+            });
         };
         let named = |error: &dyn Error| format!("--sellers {}: {error}", path.display());
         let file = path.canonicalize().map_err(|error| named(&error))?;
-        let parsed = Sellers::parse(&fs::read(&file)?).map_err(|error| named(&error))?;
+        let parsed = Sellers::parse_within(&fs::read(&file)?, Reach::Local).map_err(|error| named(&error))?;
         Ok(Self { parsed, demo, file: Some(file) })
     }
 

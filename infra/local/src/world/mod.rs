@@ -17,7 +17,7 @@ use bytes::Bytes;
 use frontdesk::{
     edge::sellers::Source,
     flow::{Clock, Random},
-    model::seller::Sellers,
+    model::seller::{Reach, Sellers},
     popin::{Transport, TransportError},
 };
 use futures_util::future::BoxFuture;
@@ -30,10 +30,14 @@ use std::{error::Error, sync::Arc, time::Duration};
 pub struct WorldOptions {
     /// The sellers document; every seller in it gets an account at the simulated Popin.
     pub sellers: Value,
+    /// How often Popin takes a slot.
+    pub seats: u32,
     pub clock: Arc<dyn Clock>,
     pub seed: u64,
     /// What stands between Frontdesk and Popin; the simulator itself when absent.
     pub transport: Option<Arc<dyn Transport>>,
+    /// What stands between Frontdesk and the CRMs; the simulated ones when absent.
+    pub outside: Option<Arc<dyn Transport>>,
     pub weather: Weather,
 }
 
@@ -74,10 +78,11 @@ impl World {
     /// Deployed again over what is stored: other sellers, the same tables, a Popin that remembers nobody.
     pub async fn over(db: Embedded, options: WorldOptions) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let template = Template::deployed()?;
-        let sellers = Sellers::parse(&serde_json::to_vec(&options.sellers)?)?;
+        let sellers = Sellers::parse_within(&serde_json::to_vec(&options.sellers)?, Reach::Local)?;
         let clock = options.clock;
         let sim_clock = clock.clone();
-        let accounts = demo::accounts(&sellers, HOST, |_| true);
+        let mut accounts = demo::accounts(&sellers, HOST, |_| true);
+        accounts.iter_mut().for_each(|account| account.capacity = options.seats);
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
         let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
         dynamodb::create_missing(&client, &template.tables).await?;
@@ -86,6 +91,7 @@ impl World {
             sellers: Source::fixed(sellers),
             client,
             transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
+            outside: options.outside.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
             clock: clock.clone(),
             random: Arc::new(Random::from_seed(options.seed)),
             fates: options.weather.fates,

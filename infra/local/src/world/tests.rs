@@ -9,9 +9,11 @@ use sim::{Fault, FaultOrder, Target};
 async fn world() -> World {
     let options = WorldOptions {
         sellers: demo::sellers(7700, 7702),
+        seats: 1,
         clock: Arc::new(SystemClock),
         seed: 1,
         transport: None,
+        outside: None,
         weather: Weather::default(),
     };
     World::start(options).await.unwrap()

@@ -15,11 +15,13 @@ use crate::{
         hash,
         ids::TriggerId,
         lead::{CallRequest, Lead},
+        retry_after::RetryAfter,
         sensitive::Sensitive,
         trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
+        write_back::Owed,
     },
-    popin::{RetryAfter, TransportError},
+    popin::TransportError,
     store::requests::Idempotency,
 };
 use bytes::Bytes;
@@ -176,6 +178,7 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
         let idempotency = Idempotency {
             key_hash: hash::sealed(secret, &["idempotency", connector.as_str(), &told.key]),
             fingerprint: hash::sealed(secret, &["fingerprint", &told.key]),
+            owed: Owed::default(),
         };
         if let Some(known) = desk.bookings.known(desk.id, &idempotency, now).await? {
             let booking = desk.bookings.get(desk.id, &known.booking).await?;
@@ -188,7 +191,8 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
 
 fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
     let secret = desk.seller.secrets().next().expect("a seller has a secret");
-    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key])).expect("32 hex digits are a trigger's id")
+    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
+        .expect("32 hex digits are a trigger's id")
 }
 
 /// A payload that no item holds is kept as far as it is needed.
@@ -238,6 +242,7 @@ async fn read_back(desk: &Desk<'_>, connector: Connector, thin: &Thin) -> Result
 async fn ask(desk: &Desk<'_>, connector: Connector, request: Request<Bytes>) -> Result<Value, Unread> {
     let answer = desk.transport.send(request, READ).await.map_err(|error| match error {
         TransportError::NotSent | TransportError::Unanswered => Unread::Later(None),
+        TransportError::NotAllowed => Unread::Never("api_base_not_allowed"),
     })?;
     match answer.status() {
         StatusCode::OK => serde_json::from_slice(answer.body()).map_err(|_| Unread::Later(None)),

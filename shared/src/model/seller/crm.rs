@@ -3,6 +3,7 @@
 use super::{
     Credential, Secret,
     mapping::{Mapping, Only},
+    write_back::{FreshsalesBack, HubSpotBack, LeadSquaredBack, PipedriveBack, SalesforceBack, ShopifyBack, ZohoBack},
 };
 use crate::model::connector::Connector;
 use serde::Deserialize;
@@ -14,8 +15,8 @@ pub struct Crm {
     pub hubspot: Option<HubSpot>,
     pub salesforce: Option<Salesforce>,
     pub zoho: Option<Zoho>,
-    pub leadsquared: Option<Tokens>,
-    pub freshsales: Option<Tokens>,
+    pub leadsquared: Option<Tokens<LeadSquaredBack>>,
+    pub freshsales: Option<Tokens<FreshsalesBack>>,
     pub pipedrive: Option<Pipedrive>,
     pub shopify: Option<Shopify>,
 }
@@ -73,7 +74,8 @@ impl Crm {
 }
 
 fn is_url(text: &str) -> bool {
-    text.parse::<http::Uri>().is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("https" | "http")))
+    text.parse::<http::Uri>()
+        .is_ok_and(|uri| uri.host().is_some() && matches!(uri.scheme_str(), Some("https" | "http")))
 }
 
 #[derive(Clone, Debug, Deserialize)]
@@ -103,6 +105,7 @@ pub struct HubSpot {
     pub portal_ids: Vec<u64>,
     pub access_token: Option<Credential>,
     pub api_base: Option<String>,
+    pub write_back: Option<HubSpotBack>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]
@@ -120,6 +123,7 @@ pub struct Salesforce {
     #[serde(default)]
     pub organization_ids: Vec<String>,
     pub api_base: Option<String>,
+    pub write_back: Option<SalesforceBack>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]
@@ -132,6 +136,7 @@ pub struct Zoho {
     pub tokens: Vec<Secret>,
     pub access_token: Option<Credential>,
     pub api_base: Option<String>,
+    pub write_back: Option<ZohoBack>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]
@@ -140,9 +145,10 @@ pub struct Zoho {
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Tokens {
+pub struct Tokens<B> {
     pub tokens: Vec<Secret>,
     pub api_base: Option<String>,
+    pub write_back: Option<B>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]
@@ -155,6 +161,7 @@ pub struct Pipedrive {
     pub users: Vec<BasicUser>,
     pub access_token: Option<Credential>,
     pub api_base: Option<String>,
+    pub write_back: Option<PipedriveBack>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]
@@ -174,6 +181,7 @@ pub struct Shopify {
     /// The new one and, for the hour after a rotation, the old one.
     pub secrets: Vec<Secret>,
     pub api_base: Option<String>,
+    pub write_back: Option<ShopifyBack>,
     #[serde(default)]
     pub fields: Mapping,
     #[serde(default)]

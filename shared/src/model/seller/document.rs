@@ -1,8 +1,8 @@
 //! The sellers document as it is written, and what must agree in it.
 
 use super::{
-    BookingRules, Crm, FaultyDocument, OnSilence, Popin, Secret, Seller, Sellers, WebhookSecrets, seconds,
-    seconds_or_none,
+    BookingRules, Crm, FaultyDocument, Notify, OnSilence, Popin, Reach, Secret, Seller, Sellers, WebhookSecrets,
+    seconds, seconds_or_none,
 };
 use crate::model::{
     diary::SlotRules, event::Vendor, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive,
@@ -12,7 +12,12 @@ use serde::{Deserialize, Deserializer, de::Error as _};
 use std::collections::BTreeMap;
 
 impl Sellers {
+    /// For the cloud: nothing that is written back goes to a private network.
     pub fn parse(json: &[u8]) -> Result<Self, FaultyDocument> {
+        Self::parse_within(json, Reach::Public)
+    }
+
+    pub fn parse_within(json: &[u8], reach: Reach) -> Result<Self, FaultyDocument> {
         let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json).map_err(|e| {
             FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())])
         })?;
@@ -24,7 +29,7 @@ impl Sellers {
                 continue;
             };
             match serde_path_to_error::deserialize::<_, Document>(value) {
-                Ok(document) => match document.check() {
+                Ok(document) => match document.check(reach) {
                     Ok(seller) => drop(sellers.insert(seller_id, seller)),
                     Err(field) => faults.push(format!("{id}: {field}")),
                 },
@@ -71,6 +76,8 @@ struct Document {
     webhooks: BTreeMap<String, WebhookSecrets>,
     #[serde(default)]
     crm: Crm,
+    #[serde(default)]
+    notify: Option<Notify>,
     #[serde(default)]
     slots: SlotsDocument,
     #[serde(default)]
@@ -170,7 +177,7 @@ fn india() -> String {
 
 impl Document {
     /// What serde cannot see: fields that must agree with each other. The error is the field and the rule.
-    fn check(self) -> Result<Seller, String> {
+    fn check(self, reach: Reach) -> Result<Seller, String> {
         let Some(default_country) = Country::parse(&self.default_country) else {
             return Err("default_country is not a country".into());
         };
@@ -191,6 +198,10 @@ impl Document {
             return Err(format!("webhooks.{vendor} has neither keys nor path_secrets"));
         }
         self.crm.check()?;
+        self.crm.check_back(reach)?;
+        if let Some(notify) = &self.notify {
+            notify.check(reach)?;
+        }
         if !(1..=1000).contains(&self.slots.capacity) {
             return Err("slots.capacity is not from 1 to 1000".into());
         }
@@ -230,6 +241,7 @@ impl Document {
             popin: Popin { base_url: base.to_owned(), ..self.popin },
             webhooks: self.webhooks,
             crm: self.crm,
+            notify: self.notify,
             slots: SlotRules {
                 refresh: slots.refresh_seconds,
                 stale_after: slots.stale_after_seconds,

@@ -163,7 +163,15 @@ fn a_crm_that_nothing_could_prove_or_map_is_refused_with_seller_and_field() {
     assert_eq!(zoho(json!({"fields": whole, "only": {"Stage": ["Hot"]}})), none);
     assert_eq!(zoho(json!({"fields": {"nmae": "Name"}})), ["acme: crm.zoho.fields.nmae is not a setting"]);
     let rule = "is not a field of the CRM's, or a list of 1 to 4";
-    for bad in [json!(""), json!(7), json!([]), json!(["a", ""]), json!("a..b"), json!(["a", "b", "c", "d", "e"]), json!({"a": 1})] {
+    for bad in [
+        json!(""),
+        json!(7),
+        json!([]),
+        json!(["a", ""]),
+        json!("a..b"),
+        json!(["a", "b", "c", "d", "e"]),
+        json!({"a": 1}),
+    ] {
         assert_eq!(zoho(json!({"fields": {"mobile": bad}})), [format!("acme: crm.zoho.fields.mobile {rule}")], "{bad}");
     }
     for bad in [json!({"Stage": "Hot"}), json!({"Stage": []}), json!(["Stage"]), json!({"": ["Hot"]})] {
@@ -186,4 +194,67 @@ fn a_crm_that_nothing_could_prove_or_map_is_refused_with_seller_and_field() {
         crm(json!({"salesforce": {}})),
         ["acme: crm.salesforce has neither path_secrets nor tokens nor organization_ids"]
     );
+}
+
+#[test]
+fn what_is_written_back_goes_to_the_internet_and_into_fields_of_the_sellers_own() {
+    let secret = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5MDE=";
+    let token = "a-long-enough-token";
+    let fields = |field: &str| json!({"state": field});
+    let zoho = |field| json!({"client_id": "c", "client_secret": "s", "refresh_token": "r", "accounts_base": "https://accounts.zoho.in", "fields": fields(field)});
+    let salesforce = |version: &str| json!({"client_id": "c", "client_secret": "s", "api_version": version, "fields": fields("State__c")});
+    for (at, value, told) in [
+        ("notify", json!({"url": "https://hooks.example.com/", "secrets": [secret]}), None),
+        ("notify", json!({"url": "http://hooks.example.com/", "secrets": [secret]}), Some("notify.url is not https")),
+        (
+            "notify",
+            json!({"url": "https://10.0.0.1/", "secrets": [secret]}),
+            Some("notify.url is an address of a private network"),
+        ),
+        ("notify", json!({"url": "https://hooks.example.com/", "secrets": []}), Some("notify.secrets is empty")),
+        (
+            "notify",
+            json!({"url": "https://hooks.example.com/", "secrets": ["whsec_c2hvcnQgc2VjcmV0"]}),
+            Some("notify.secrets[0] is not whsec_ and 24 to 64 bytes of base64"),
+        ),
+        (
+            "hubspot",
+            json!({"client_secrets": [], "public_url": "u", "write_back": {"access_token": "t", "fields": fields("vc_state")}}),
+            None,
+        ),
+        (
+            "hubspot",
+            json!({"client_secrets": [], "public_url": "u", "write_back": {"access_token": "t", "fields": fields("lifecyclestage")}}),
+            Some("crm.hubspot.write_back.fields.state is not a field of the seller's own making"),
+        ),
+        (
+            "zoho",
+            json!({"tokens": [token], "write_back": zoho("Call_State")}),
+            Some("crm.zoho.api_base is missing, which write_back needs"),
+        ),
+        (
+            "zoho",
+            json!({"tokens": [token], "api_base": "https://www.zohoapis.in", "write_back": zoho("Lead_Status")}),
+            Some("crm.zoho.write_back.fields.state is not a field of the seller's own making"),
+        ),
+        (
+            "salesforce",
+            json!({"path_secrets": [], "api_base": "https://acme.my.salesforce.com", "write_back": salesforce("v62.0/../x")}),
+            Some("crm.salesforce.write_back.api_version is not a plain word"),
+        ),
+        (
+            "freshsales",
+            json!({"tokens": [token], "api_base": "https://localhost/crm", "write_back": {"api_key": "k", "fields": fields("cf_state")}}),
+            Some("crm.freshsales.api_base is an address of a private network"),
+        ),
+        (
+            "leadsquared",
+            json!({"tokens": [token], "api_base": "https://api-in21.leadsquared.com", "write_back": {"access_key": "k", "secret_key": "s", "colour": 1}}),
+            Some("crm.leadsquared.write_back.colour is not a setting"),
+        ),
+    ] {
+        let put = |s: &mut Value| if at == "notify" { s[at] = value } else { s["crm"][at] = value };
+        let expected: Vec<_> = told.iter().map(|told| format!("acme: {told}")).collect();
+        assert_eq!(faults(put), expected, "{at}");
+    }
 }

@@ -1,0 +1,106 @@
+//! Tells a booking's end to whatever its triggers came from, until it is taken or nobody is left to take it.
+
+mod telling;
+
+use super::{Clock, Random};
+use crate::{
+    crm::back::Token,
+    model::{
+        ids::{BookingId, SellerId},
+        seller::Seller,
+        write_back::{Destination, News, WriteBack},
+    },
+    popin::{Transport, dates},
+    store::{self, Bookings, bookings::Saved},
+};
+use jiff::{SignedDuration, Timestamp};
+use std::{
+    collections::HashMap,
+    sync::{Mutex, PoisonError},
+};
+
+/// All that telling one seller's ends works with.
+#[derive(Clone, Copy)]
+pub struct Post<'a> {
+    pub clock: &'a dyn Clock,
+    pub random: &'a Random,
+    pub transport: &'a dyn Transport,
+    pub tokens: &'a Tokens,
+    pub bookings: &'a Bookings,
+    pub id: &'a SellerId,
+    pub seller: &'a Seller,
+}
+
+/// The access tokens of this process, each until it ends.
+#[derive(Debug, Default)]
+pub struct Tokens(Mutex<HashMap<(SellerId, Destination), (Token, Timestamp)>>);
+
+impl Tokens {
+    fn get(&self, seller: &SellerId, place: Destination, now: Timestamp) -> Option<Token> {
+        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        let (token, ends) = tokens.get(&(seller.clone(), place))?;
+        (*ends > now).then(|| token.clone())
+    }
+
+    fn keep(&self, seller: &SellerId, place: Destination, token: Token, now: Timestamp) {
+        let ends = now + token.lives;
+        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
+        tokens.insert((seller.clone(), place), (token, ends));
+    }
+
+    fn forget(&self, seller: &SellerId, place: Destination) {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(seller.clone(), place));
+    }
+}
+
+/// How many were told, given up, and left for another time.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Told {
+    pub done: usize,
+    pub parked: usize,
+    pub waiting: usize,
+}
+
+/// A booking on its way is looked at again when it should have come further.
+const STEP: SignedDuration = SignedDuration::from_mins(1);
+
+/// Safe to run again at any point; nothing is begun after `begin_until`. What is told may be told twice, never not at all.
+pub async fn write_back(post: &Post<'_>, id: &BookingId, begin_until: Option<Timestamp>) -> Result<Told, store::Error> {
+    let mut told = Told::default();
+    let now = post.clock.now();
+    let mut owed = post.bookings.write_backs(post.id, id).await?;
+    owed.retain(|owed| owed.is_ready(now));
+    if owed.is_empty() {
+        return Ok(told);
+    }
+    // Read after what is owed: an end that changed before that is the one that is told, and one that changes later is owed again.
+    let Some(booking) = post.bookings.get(post.id, id).await? else {
+        post.bookings.drop_write_backs(post.id, id).await?;
+        return Ok(told);
+    };
+    let local = booking.state.held().and_then(|held| dates::local(&held.slot));
+    let Some(news) = News::of(&booking, local) else {
+        let next = booking.due_at.unwrap_or(now).max(now) + STEP;
+        for owed in owed.into_iter().filter(|owed| owed.due_at.is_some_and(|due| due <= now)) {
+            post.put_off(owed, next).await?;
+        }
+        return Ok(told);
+    };
+    for owed in owed {
+        if begin_until.is_some_and(|until| post.clock.now() >= until) {
+            told.waiting += 1;
+            continue;
+        }
+        Box::pin(post.tell(owed, &news, &mut told)).await?;
+    }
+    Ok(told)
+}
+
+impl Post<'_> {
+    /// Whoever wrote meanwhile knows better when to look again.
+    async fn put_off(&self, mut owed: WriteBack, until: Timestamp) -> Result<Saved, store::Error> {
+        owed.due_at = Some(until);
+        owed.version += 1;
+        self.bookings.save_owed(&owed).await
+    }
+}

@@ -1,0 +1,216 @@
+//! One telling: a turn at the place, the item in hand, the calls that are left, and what became of them.
+
+use super::{Post, Told};
+use crate::{
+    crm::back::{self, Call, Meaning, Token},
+    model::{
+        backoff::Backoff,
+        write_back::{Destination, News, Progress, WriteBack},
+    },
+    popin::TransportError,
+    store::{
+        self,
+        bookings::Saved,
+        gate::{Entry, Seen},
+    },
+};
+use jiff::{SignedDuration, Timestamp};
+use std::time::Duration;
+
+/// For one call. A telling makes five at most, within [`HELD`].
+const CALL: Duration = Duration::from_secs(10);
+const HELD: SignedDuration = SignedDuration::from_mins(1);
+/// Tries in about a day; then it is parked.
+const MOST_TRIES: u32 = 20;
+/// At one seller's one place at once; a place that allows two calls a second has one.
+const AT_ONCE: u32 = 4;
+const FULL: SignedDuration = SignedDuration::from_secs(10);
+/// So many failures in a row, of whatever bookings, and the place is left alone for a while.
+const PATIENCE: u32 = 3;
+/// Those who waited come one after the other.
+const SPREAD: f64 = 20.0;
+
+impl Post<'_> {
+    pub(super) async fn tell(&self, owed: WriteBack, news: &News, told: &mut Told) -> Result<(), store::Error> {
+        let now = self.clock.now();
+        let gates = self.bookings.gates_of(owed.destination);
+        let owner = self.random.id(now);
+        let most = if owed.destination == Destination::LeadSquared { 1 } else { AT_ONCE };
+        let later = match gates.enter(self.id, &owner, now + HELD, Some(most), now).await? {
+            Entry::In { failures } => {
+                let seen = Box::pin(self.tell_now(owed, news, failures, told)).await;
+                // A note that is lost is made up for by time.
+                if let Err(error) = gates.leave(self.id, &owner, *seen.as_ref().unwrap_or(&Seen::Nothing)).await {
+                    tracing::warn!(seller = %self.id, error = %error, "gate.not_left");
+                }
+                return seen.map(drop);
+            }
+            Entry::Full => now + FULL,
+            Entry::Closed { until } => until,
+        };
+        told.waiting += 1;
+        let spread = SignedDuration::try_from_secs_f64(SPREAD * self.random.chance()).unwrap_or_default();
+        self.put_off(owed, later + spread).await.map(drop)
+    }
+
+    async fn tell_now(
+        &self,
+        mut owed: WriteBack,
+        news: &News,
+        failures: u32,
+        told: &mut Told,
+    ) -> Result<Seen, store::Error> {
+        let (now, mark) = (self.clock.now(), news.mark());
+        owed.begin(&mark, &back::ONCE);
+        // Counted before it is made: a try that kills its worker is one too.
+        owed.attempts += 1;
+        owed.held_until = Some(now + HELD);
+        owed.due_at = owed.held_until;
+        owed.version += 1;
+        if self.bookings.save_owed(&owed).await? != Saved::Done {
+            return Ok(Seen::Nothing);
+        }
+        let meaning = if owed.told.as_ref() == Some(&mark) {
+            Meaning::Done
+        } else {
+            Box::pin(self.make_calls(&mut owed, news)).await
+        };
+        let now = self.clock.now();
+        let wait = self.settle(&mut owed, mark, meaning, now);
+        tracing::info!(
+            seller = %self.id, booking.id = %owed.booking, write_back.destination = owed.destination.as_str(),
+            write_back.state = owed.progress.as_str(), write_back.attempts = owed.attempts,
+            write_back.code = owed.code.as_deref().unwrap_or_default(), "write_back.tried"
+        );
+        match owed.progress {
+            Progress::Done => told.done += 1,
+            Progress::Pending => told.waiting += 1,
+            Progress::Parked => {
+                told.parked += 1;
+                tracing::error!(seller = %self.id, booking.id = %owed.booking, write_back.destination = owed.destination.as_str(), "write_back.parked");
+            }
+        }
+        self.put_down(owed).await?;
+        Ok(seen(meaning, failures, wait, now))
+    }
+
+    /// What the place did is written into what it is owed; how long to leave it alone.
+    fn settle(&self, owed: &mut WriteBack, mark: String, meaning: Meaning, now: Timestamp) -> SignedDuration {
+        owed.held_until = None;
+        owed.due_at = None;
+        let (code, asked, lasting) = match meaning {
+            Meaning::Done => {
+                owed.progress = Progress::Done;
+                owed.code = None;
+                owed.told = Some(mark);
+                owed.told_at = Some(now);
+                return SignedDuration::ZERO;
+            }
+            Meaning::Refused(code) => (code, None, true),
+            Meaning::Credentials => ("credentials", None, false),
+            Meaning::Later { code, after } => (code, after.map(|after| after.wait(now)), false),
+        };
+        let wait = Backoff::TELLING.wait(owed.attempts, self.random.chance(), asked);
+        owed.code = Some(code.to_owned());
+        if lasting || owed.attempts >= MOST_TRIES {
+            owed.progress = Progress::Parked;
+        } else {
+            owed.due_at = Some(now + wait);
+        }
+        wait
+    }
+
+    /// Given back. Where the end changed meanwhile, what was done is kept, and the new end is owed as it was.
+    async fn put_down(&self, mut owed: WriteBack) -> Result<(), store::Error> {
+        owed.version += 1;
+        if self.bookings.save_owed(&owed).await? == Saved::Done {
+            return Ok(());
+        }
+        let same = |other: &WriteBack| other.trigger == owed.trigger && other.destination == owed.destination;
+        let others = self.bookings.write_backs(self.id, &owed.booking).await?;
+        let ours = |other: &WriteBack| other.telling == owed.telling && other.held_until.is_some();
+        if let Some(mut fresh) = others.into_iter().find(|other| same(other) && ours(other)) {
+            fresh.steps = owed.steps;
+            fresh.told = owed.told;
+            fresh.told_at = owed.told_at;
+            fresh.held_until = None;
+            fresh.version += 1;
+            self.bookings.save_owed(&fresh).await?;
+        }
+        Ok(())
+    }
+
+    /// The calls that are left, in order. One that is refused for good keeps none of the others from being made.
+    async fn make_calls(&self, owed: &mut WriteBack, news: &News) -> Meaning {
+        let mut refused = None;
+        let mut fresh = false;
+        'again: loop {
+            let token = match self.token(owed.destination).await {
+                Ok(token) => token,
+                Err(meaning) => return meaning,
+            };
+            let calls = match back::calls(self.seller, owed, news, token.as_ref(), self.clock.now()) {
+                Ok(calls) => calls,
+                Err(back::NoCall(code)) => return Meaning::Refused(code),
+            };
+            for call in calls {
+                if owed.steps.iter().any(|step| step == call.step) {
+                    continue;
+                }
+                match self.call(owed.destination, &call).await {
+                    Meaning::Done => owed.steps.push(call.step.to_owned()),
+                    Meaning::Refused(code) => {
+                        refused.get_or_insert(code);
+                    }
+                    // The token may have been taken back before its end: one more, and no other after that.
+                    Meaning::Credentials if token.is_some() && !fresh => {
+                        fresh = true;
+                        self.tokens.forget(self.id, owed.destination);
+                        continue 'again;
+                    }
+                    meaning @ (Meaning::Later { .. } | Meaning::Credentials) => return meaning,
+                }
+            }
+            return refused.map_or(Meaning::Done, Meaning::Refused);
+        }
+    }
+
+    async fn token(&self, place: Destination) -> Result<Option<Token>, Meaning> {
+        let Some(login) = back::login(self.seller, place) else { return Ok(None) };
+        if let Some(token) = self.tokens.get(self.id, place, self.clock.now()) {
+            return Ok(Some(token));
+        }
+        let token = back::token(&self.send(&login).await?)?;
+        self.tokens.keep(self.id, place, token.clone(), self.clock.now());
+        Ok(Some(token))
+    }
+
+    async fn call(&self, place: Destination, call: &Call) -> Meaning {
+        match self.send(call).await {
+            Ok(answer) => back::meaning(place, &answer),
+            Err(meaning) => meaning,
+        }
+    }
+
+    async fn send(&self, call: &Call) -> Result<http::Response<bytes::Bytes>, Meaning> {
+        let request = call.request().ok_or(Meaning::Refused("not_configured"))?;
+        self.transport.send(request, CALL).await.map_err(|error| match error {
+            TransportError::NotSent => Meaning::Later { code: "not_reached", after: None },
+            TransportError::Unanswered => Meaning::Later { code: "unanswered", after: None },
+            TransportError::NotAllowed => Meaning::Refused("address_not_allowed"),
+        })
+    }
+}
+
+/// What a telling says of the place itself: who asks for a pause has it from all of the seller's tellings.
+fn seen(meaning: Meaning, failures: u32, wait: SignedDuration, now: Timestamp) -> Seen {
+    let closed = |wait: SignedDuration| Seen::Ill { closed_until: Some(now + wait) };
+    match meaning {
+        Meaning::Done | Meaning::Refused(_) => Seen::Well,
+        Meaning::Later { code: "rate_limited", .. } | Meaning::Later { after: Some(_), .. } => closed(wait),
+        Meaning::Later { .. } | Meaning::Credentials if failures + 1 >= PATIENCE => {
+            closed(Backoff::ATTEMPT.wait(failures + 1 - PATIENCE, 0.5, None))
+        }
+        Meaning::Later { .. } | Meaning::Credentials => Seen::Ill { closed_until: None },
+    }
+}
