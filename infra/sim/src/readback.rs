@@ -72,8 +72,10 @@ impl Wanted {
                 };
                 let asked: Vec<&str> = of("properties").split(',').collect();
                 let fields = record.as_object().into_iter().flatten();
-                let mut properties: Map<String, Value> =
-                    fields.filter(|(name, _)| asked.contains(&name.as_str())).map(|(k, v)| (k.clone(), v.clone())).collect();
+                let mut properties: Map<String, Value> = fields
+                    .filter(|(name, _)| asked.contains(&name.as_str()))
+                    .map(|(k, v)| (k.clone(), v.clone()))
+                    .collect();
                 properties.insert("hs_object_id".to_owned(), self.id.as_str().into());
                 let mut told = json!({ "id": self.id, "properties": properties, "archived": false });
                 if let Some(contacts) = record["contacts"].as_array().filter(|_| of("associations") == "contacts") {

@@ -17,7 +17,8 @@ pub fn parse(arrival: &Arrival<'_>) -> Option<Value> {
         let pairs = form_urlencoded::parse(arrival.body);
         let fields: Map<String, Value> =
             pairs.map(|(name, value)| (name.into_owned(), Value::from(value.into_owned()))).collect();
-        return Some(Value::Object(fields)).filter(|fields| fields.as_object().is_some_and(|fields| !fields.is_empty()));
+        return Some(Value::Object(fields))
+            .filter(|fields| fields.as_object().is_some_and(|fields| !fields.is_empty()));
     }
     serde_json::from_slice(arrival.body).ok()
 }

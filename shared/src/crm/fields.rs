@@ -42,7 +42,10 @@ impl<'s> Fields<'s> {
 
     /// Whether the seller asks for a call at another stage only.
     pub fn unwanted(&self, record: &Value) -> bool {
-        self.only.0.iter().any(|(path, values)| !find(record, path).and_then(text).is_some_and(|at| values.contains(&at)))
+        self.only
+            .0
+            .iter()
+            .any(|(path, values)| !find(record, path).and_then(text).is_some_and(|at| values.contains(&at)))
     }
 
     /// The same for the one field that a trigger tells.

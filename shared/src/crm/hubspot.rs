@@ -93,16 +93,12 @@ fn signed_uri(public_url: &str) -> String {
     let mut uri = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let code = piece.get(..2).unwrap_or_default();
-        match DECODED.iter().find(|(hex, _)| hex.eq_ignore_ascii_case(code)) {
-            Some((_, plain)) => {
-                uri.push_str(plain);
-                uri.push_str(&piece[2..]);
-            }
-            None => {
-                uri.push('%');
-                uri.push_str(piece);
-            }
-        }
+        let (plain, rest) = DECODED
+            .iter()
+            .find(|(hex, _)| hex.eq_ignore_ascii_case(code))
+            .map_or(("%", piece), |(_, plain)| (*plain, &piece[2..]));
+        uri.push_str(plain);
+        uri.push_str(rest);
     }
     uri
 }
@@ -135,7 +131,8 @@ pub fn read(
 /// One event of an app's batch: ids, and one property at most.
 fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) -> Told {
     let text = |name: &str| super::fields::text(&event[name]).unwrap_or_default();
-    let parts = ["portalId", "subscriptionType", "objectTypeId", "objectId", "propertyName", "propertyValue", "occurredAt"];
+    let parts =
+        ["portalId", "subscriptionType", "objectTypeId", "objectId", "propertyName", "propertyValue", "occurredAt"];
     // `eventId` is not promised to be unique, and `attemptNumber` changes with every try.
     let key = hash::short(&parts.map(text).each_ref().map(String::as_str));
     let (subscription, record) = (text("subscriptionType"), text("objectId"));
@@ -157,11 +154,9 @@ fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) ->
         (Some(_), "propertyChange") if fields.unwanted_value(&text("propertyName"), &text("propertyValue")) => {
             About::Ignored("not_asked_for")
         }
-        (Some((_, collection)), "creation" | "propertyChange") => About::Thin(Thin {
-            object: collection.to_owned(),
-            id: record.clone(),
-            known: Sensitive::new(Value::Null),
-        }),
+        (Some((_, collection)), "creation" | "propertyChange") => {
+            About::Thin(Thin { object: collection.to_owned(), id: record.clone(), known: Sensitive::new(Value::Null) })
+        }
         (Some(_) | None, _) => About::Ignored("event_not_used"),
     };
     let origin = Origin {

@@ -1,13 +1,7 @@
 //! Salesforce: the outbound message (SOAP), the flow's HTTP callout, and the platform event (crm.md, 1.5 to 1.7).
 
 use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
-use crate::model::{
-    connector::Connector,
-    origin::Origin,
-    seller::crm::Salesforce,
-    trigger::Told,
-    trust::Trust,
-};
+use crate::model::{connector::Connector, origin::Origin, seller::crm::Salesforce, trigger::Told, trust::Trust};
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Map, Value};
 
@@ -32,7 +26,8 @@ pub fn read(arrival: &Arrival<'_>, config: &Salesforce) -> Result<Batch, Unread>
     }
     let told = match body::parse(arrival).ok_or(Unread::NotReadable)? {
         record @ Value::Object(_) => {
-            let object = super::fields::text(&record["object"]).or_else(|| super::fields::text(&record["attributes"]["type"]));
+            let object =
+                super::fields::text(&record["object"]).or_else(|| super::fields::text(&record["attributes"]["type"]));
             body::record(record, object.as_deref(), &fields)
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {

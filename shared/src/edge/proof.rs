@@ -18,8 +18,8 @@ pub fn bearer(headers: &HeaderMap, keys: &[Secret]) -> bool {
 pub fn webhook(secrets: &WebhookSecrets, headers: &HeaderMap, path_secret: Option<&str>) -> bool {
     let key = headers.get("x-api-key").map(http::HeaderValue::as_bytes).unwrap_or_default();
     let header_fits = Secret::among(&secrets.keys, key) || secrets.keys.is_empty();
-    let path_fits =
-        Secret::among(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes()) || secrets.path_secrets.is_empty();
+    let path_fits = Secret::among(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes())
+        || secrets.path_secrets.is_empty();
     let some = !secrets.keys.is_empty() || !secrets.path_secrets.is_empty();
     some & header_fits & path_fits | planted(Bug::WebhookKeyNotChecked)
 }

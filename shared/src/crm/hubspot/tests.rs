@@ -32,7 +32,9 @@ fn v3_headers(signature: &str) -> [(&'static str, &str); 2] {
 
 #[test]
 fn the_third_version_is_accepted_for_five_minutes_either_way() {
-    for (now, good) in [(AT, true), (AT + 300_000, true), (AT - 300_000, true), (AT + 300_001, false), (AT - 300_001, false)] {
+    for (now, good) in
+        [(AT, true), (AT + 300_000, true), (AT - 300_000, true), (AT + 300_001, false), (AT - 300_001, false)]
+    {
         assert_eq!(check(URL, &v3_headers(V3), BODY, now).is_some(), good, "{now}");
     }
     assert_eq!(check(URL, &v3_headers(V3), BODY, AT), Some(Trust::Signed));

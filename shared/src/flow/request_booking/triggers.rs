@@ -188,7 +188,8 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
 
 fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
     let secret = desk.seller.secrets().next().expect("a seller has a secret");
-    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key])).expect("32 hex digits are a trigger's id")
+    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
+        .expect("32 hex digits are a trigger's id")
 }
 
 /// A payload that no item holds is kept as far as it is needed.

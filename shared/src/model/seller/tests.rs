@@ -163,7 +163,15 @@ fn a_crm_that_nothing_could_prove_or_map_is_refused_with_seller_and_field() {
     assert_eq!(zoho(json!({"fields": whole, "only": {"Stage": ["Hot"]}})), none);
     assert_eq!(zoho(json!({"fields": {"nmae": "Name"}})), ["acme: crm.zoho.fields.nmae is not a setting"]);
     let rule = "is not a field of the CRM's, or a list of 1 to 4";
-    for bad in [json!(""), json!(7), json!([]), json!(["a", ""]), json!("a..b"), json!(["a", "b", "c", "d", "e"]), json!({"a": 1})] {
+    for bad in [
+        json!(""),
+        json!(7),
+        json!([]),
+        json!(["a", ""]),
+        json!("a..b"),
+        json!(["a", "b", "c", "d", "e"]),
+        json!({"a": 1}),
+    ] {
         assert_eq!(zoho(json!({"fields": {"mobile": bad}})), [format!("acme: crm.zoho.fields.mobile {rule}")], "{bad}");
     }
     for bad in [json!({"Stage": "Hot"}), json!({"Stage": []}), json!(["Stage"]), json!({"": ["Hot"]})] {
