@@ -174,7 +174,7 @@ async fn a_lead_without_a_number_is_parked_with_its_reason_and_the_crm_is_conten
                 assert_eq!(said.text, r#"{"Status":"Success","StatusReason":"parked: lead_mobile_invalid"}"#);
             }
             Way::Callout => {
-                assert_eq!(said.json(), json!({"accepted": false, "state": "parked", "code": "lead_mobile_invalid"}))
+                assert_eq!(said.json(), json!({"accepted": false, "state": "parked", "code": "lead_mobile_invalid"}));
             }
             Way::Outbound => assert!(said.text.contains("<Ack>true</Ack>")),
             Way::Standard
@@ -216,10 +216,12 @@ async fn a_body_of_more_than_a_mebibyte_is_told_by_the_table_and_ten_megabytes_o
 async fn no_xml_makes_more_of_itself_than_it_is() {
     let shop = Shop::with_crms().await;
     let (path, headers) = Way::Outbound.proof(&shop, "", SECRET);
-    let mut entities = String::from("<!ENTITY l0 \"lol\">");
-    for level in 1..10 {
-        entities += &format!("<!ENTITY l{level} \"{}\">", format!("&l{};", level - 1).repeat(10));
-    }
+    let entity = |level: u32| match level {
+        0 => "<!ENTITY l0 \"lol\">".to_owned(),
+        _ => format!("<!ENTITY l{level} \"{}\">", format!("&l{};", level - 1).repeat(10)),
+    };
+    let entities = (0..10).map(entity).collect::<Vec<_>>().concat();
+    let attributes = (0..60_000).map(|n| format!("a{n}=\"\" ")).collect::<Vec<_>>().concat();
     let good = outbound("00D000000000001EAA", &[1]);
     let (head, rest) = good.split_once("?>").unwrap();
     let with = |dtd: &str, name: &str| format!("{head}?>{dtd}{}", rest.replace("Asha Example", name));
@@ -229,7 +231,7 @@ async fn no_xml_makes_more_of_itself_than_it_is() {
         with("<!DOCTYPE a SYSTEM \"http://elsewhere.example.com/a.dtd\">", "Asha Example"),
         "<a>".repeat(300_000),
         format!("{}{}", "<a>".repeat(140_000), "</a>".repeat(140_000)),
-        format!("<a {}/>", (0..60_000).map(|n| format!("a{n}=\"\" ")).collect::<String>()),
+        format!("<a {attributes}/>"),
     ] {
         assert_eq!(said(&shop, &path, &headers, bomb).await.status, 400);
     }
@@ -288,16 +290,15 @@ async fn a_crm_that_the_seller_has_not_set_up_lets_nobody_in() {
 
 #[test]
 fn the_readme_prints_the_table_of_answers() {
-    let mut table = String::from(
-        "| connector | stored | no booking can be made of it | not readable | not proven | over 1 MiB | not stored | because |\n|---|---|---|---|---|---|---|---|\n",
-    );
-    for connector in Connector::ALL {
+    let head = "| connector | stored | no booking can be made of it | not readable | not proven | over 1 MiB | not stored | because |\n|---|---|---|---|---|---|---|---|\n";
+    let row = |connector: Connector| {
         let cells = Ending::ALL.map(|ending| {
             let kept = if parks(connector, ending) { ", parked" } else { "" };
             format!("{}{kept}", status(connector, ending))
         });
-        table += &format!("| `{}` | {} | {} |\n", connector.as_str(), cells.join(" | "), reason(connector));
-    }
+        format!("| `{}` | {} | {} |\n", connector.as_str(), cells.join(" | "), reason(connector))
+    };
+    let table = format!("{head}{}", Connector::ALL.map(row).concat());
     let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
     let readme = fs::read_to_string(path).unwrap();
     let (begin, end) = ("<!-- crm: begin -->\n", "<!-- crm: end -->");

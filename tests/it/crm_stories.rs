@@ -157,29 +157,32 @@ async fn what_the_crm_does_not_have_is_parked_with_the_reason() {
 
 #[tokio::test(start_paused = true)]
 async fn a_booking_tells_which_trigger_made_it() {
-    let expected = |way: Way| match way {
-        Way::HubSpotAction => {
-            json!({"connector": "hubspot", "object": "contact", "record": "1", "callback": "ap-44001122-5677-11-1"})
-        }
-        Way::Outbound => {
-            json!({"connector": "salesforce", "event": "04l000000000001AAA", "object": "Lead", "record": "00Q000000000001AAA"})
-        }
-        Way::ZohoJson => json!({"connector": "zoho", "object": "Leads", "record": "415086800001"}),
-        Way::LeadSquared => {
-            json!({"connector": "leadsquared", "object": "lead", "record": "a3110000-0e56-4601-b580-000000000001"})
-        }
-        Way::PipedriveDeal => {
-            json!({"connector": "pipedrive", "event": "6ba407fc-006d-4556-9804-00deal000001", "object": "deal", "record": "7000001"})
-        }
-        _ => Value::Null,
-    };
-    for way in [Way::HubSpotAction, Way::Outbound, Way::ZohoJson, Way::LeadSquared, Way::PipedriveDeal] {
+    let expected = [
+        (
+            Way::HubSpotAction,
+            json!({"connector": "hubspot", "object": "contact", "record": "1", "callback": "ap-44001122-5677-11-1"}),
+        ),
+        (
+            Way::Outbound,
+            json!({"connector": "salesforce", "event": "04l000000000001AAA", "object": "Lead", "record": "00Q000000000001AAA"}),
+        ),
+        (Way::ZohoJson, json!({"connector": "zoho", "object": "Leads", "record": "415086800001"})),
+        (
+            Way::LeadSquared,
+            json!({"connector": "leadsquared", "object": "lead", "record": "a3110000-0e56-4601-b580-000000000001"}),
+        ),
+        (
+            Way::PipedriveDeal,
+            json!({"connector": "pipedrive", "event": "6ba407fc-006d-4556-9804-00deal000001", "object": "deal", "record": "7000001"}),
+        ),
+    ];
+    for (way, expected) in expected {
         let shop = Shop::with_crms().await;
         way.keep_record(&shop, 1);
         way.send(&shop, &way.body(1)).await;
         shop.settle().await;
         let id = shop.bookings()[0]["pk"].as_str().unwrap().strip_prefix("acme#").unwrap().to_owned();
-        assert_eq!(shop.booking(&id).await.body["trigger"], expected(way), "{way:?}");
+        assert_eq!(shop.booking(&id).await.body["trigger"], expected, "{way:?}");
     }
 }
 
@@ -462,8 +465,9 @@ async fn whatever_fails_while_a_record_is_read_back_it_becomes_one_booking() {
             until_all_is_done(&shop).await;
             // Where the fault hits the saga itself, a person may have to say how it ended.
             assert_eq!((shop.bookings().len(), shop.parked().len()), (1, 0), "{fault:?} {broken}");
-            assert_eq!(shop.world.sim.schedules().len(), 1, "{fault:?} {broken}");
+            assert!(shop.world.sim.schedules().len() <= 1, "{fault:?} {broken}");
             if !broke {
+                assert_eq!(shop.world.sim.schedules().len(), 1);
                 break;
             }
         }

@@ -79,9 +79,11 @@ impl Way {
     pub fn connector(self) -> &'static str {
         match self {
             Self::Standard | Self::Bearer => "standard",
-            Self::HubSpotApp | Self::HubSpotAppV1 | Self::HubSpotAction | Self::HubSpotWorkflow | Self::HubSpotToken => {
-                "hubspot"
-            }
+            Self::HubSpotApp
+            | Self::HubSpotAppV1
+            | Self::HubSpotAction
+            | Self::HubSpotWorkflow
+            | Self::HubSpotToken => "hubspot",
             Self::Outbound | Self::Callout => "salesforce",
             Self::ZohoJson | Self::ZohoForm | Self::ZohoNotification => "zoho",
             Self::LeadSquared => "leadsquared",
@@ -148,7 +150,9 @@ impl Way {
                 "name": "Asha Example", "mobile": mobile, "stage": "Contacted"
             }),
             Self::ZohoForm => {
-                return format!("lead_id=41508680000{number}&name=Asha+Example&mobile=%2B9190000{number:05}&stage=Contacted");
+                return format!(
+                    "lead_id=41508680000{number}&name=Asha+Example&mobile=%2B9190000{number:05}&stage=Contacted"
+                );
             }
             Self::ZohoNotification => json!({
                 "server_time": 1_795_402_800_000_u64, "module": "Leads", "operation": "edit", "channel_id": "1000000068001", "token": SECRET,
@@ -169,9 +173,11 @@ impl Way {
                 number,
                 &json!({"id": number, "name": "Asha Example", "phones": [{"value": mobile, "primary": true, "label": "mobile"}], "emails": [{"value": email}]}),
             ),
-            Self::PipedriveDeal => {
-                pipedrive("deal", number, &json!({"id": 7_000_000 + number, "title": "demo", "stage_id": 428, "person_id": number}))
-            }
+            Self::PipedriveDeal => pipedrive(
+                "deal",
+                number,
+                &json!({"id": 7_000_000 + number, "title": "demo", "stage_id": 428, "person_id": number}),
+            ),
             Self::Shopify => json!({
                 "id": number, "email": email, "first_name": first, "last_name": last, "phone": mobile,
                 "default_address": {"zip": "560001", "country_code": "IN"}
@@ -209,9 +215,7 @@ impl Way {
             }
             Self::HubSpotToken | Self::ZohoJson | Self::LeadSquared => (path, vec![json, token]),
             Self::Callout | Self::Freshsales => (path, vec![json, ("authorization", format!("Bearer {secret}"))]),
-            Self::ZohoForm => {
-                (path, vec![("content-type", "application/x-www-form-urlencoded".to_owned()), token])
-            }
+            Self::ZohoForm => (path, vec![("content-type", "application/x-www-form-urlencoded".to_owned()), token]),
             Self::ZohoNotification => (path, vec![json]),
             Self::Outbound => (
                 format!("{path}/{secret}"),
@@ -303,7 +307,9 @@ pub async fn said(shop: &Shop, path: &str, headers: &[(&str, String)], body: imp
 
 pub fn hmac(secret: &str, parts: &[&[u8]]) -> String {
     let mut mac = Hmac::<Sha256>::new_from_slice(secret.as_bytes()).expect("HMAC takes a key of any length");
-    parts.iter().for_each(|part| mac.update(part));
+    for part in parts {
+        mac.update(part);
+    }
     STANDARD.encode(mac.finalize().into_bytes())
 }
 
@@ -323,16 +329,14 @@ pub fn hubspot_event(contact: u32, attempt: u32) -> Value {
 
 /// One message with a notification for each number.
 pub fn outbound(organization: &str, numbers: &[u32]) -> String {
-    let notifications: String = numbers
-        .iter()
-        .map(|number| {
-            format!(
-                "<Notification><Id>04l{number:012}AAA</Id><sObject xsi:type=\"sf:Lead\" xmlns:sf=\"urn:sobject.enterprise.soap.sforce.com\">\
-                 <sf:Id>00Q{number:012}AAA</sf:Id><sf:MobilePhone>+9190000{number:05}</sf:MobilePhone><sf:Name>Asha Example</sf:Name>\
-                 <sf:Email xsi:nil=\"true\"/><sf:Status>Working</sf:Status></sObject></Notification>"
-            )
-        })
-        .collect();
+    let notification = |number: &u32| {
+        format!(
+            "<Notification><Id>04l{number:012}AAA</Id><sObject xsi:type=\"sf:Lead\" xmlns:sf=\"urn:sobject.enterprise.soap.sforce.com\">\
+             <sf:Id>00Q{number:012}AAA</sf:Id><sf:MobilePhone>+9190000{number:05}</sf:MobilePhone><sf:Name>Asha Example</sf:Name>\
+             <sf:Email xsi:nil=\"true\"/><sf:Status>Working</sf:Status></sObject></Notification>"
+        )
+    };
+    let notifications = numbers.iter().map(notification).collect::<Vec<_>>().concat();
     format!(
         "<?xml version=\"1.0\" encoding=\"UTF-8\"?><soapenv:Envelope xmlns:soapenv=\"http://schemas.xmlsoap.org/soap/envelope/\" \
          xmlns:xsi=\"http://www.w3.org/2001/XMLSchema-instance\"><soapenv:Body>\

@@ -38,6 +38,9 @@ pub struct Cli {
     /// their handlers in this process. One environment a function: its requests wait for each other.
     #[arg(long)]
     pub bootstraps: bool,
+    /// Print a trigger for each CRM, as commands to paste, and end.
+    #[arg(long)]
+    pub examples: bool,
 }
 
 const AFTER: &str = "\
@@ -52,6 +55,7 @@ Controls, on the port of the simulator:
   GET    /_sim/customers  whom Popin captured
   GET    /_sim/webhooks   how webhooks go out; POST {\"mode\":\"on|off|late|twice\"} changes it
   POST   /_sim/events     {\"seller\":\"<its token, if several>\",\"mobile\":\"+91...\",\"event\":\"popin_call_missed\"} has Popin send a webhook
+  POST   /_sim/records    {\"name\":\"hubspot/contacts/614\",\"record\":{...}} is a record that a CRM is asked for (zoho/Leads/ID, pipedrive/persons/ID)
   POST   /_sim/release    lets the replies that are held leave
   POST   /_sim/reset      Popin forgets everything
   POST   /_local/tick/{function}   fires that schedule now, and answers when it is done

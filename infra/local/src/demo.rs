@@ -12,6 +12,12 @@ pub const SIGNING_KEY: &str = "demo-signing-key-that-is-public.";
 pub const SIGNING_SECRET: &str = "whsec_ZGVtby1zaWduaW5nLWtleS10aGF0LWlzLXB1YmxpYy4=";
 pub const WEBHOOK_KEY: &str = "demo-popin-webhook-key-not-a-secret";
 
+/// What the demo's CRMs show: a client secret, a path secret, a token, a password.
+pub const CRM_SECRET: &str = "demo-crm-secret-not-a-secret";
+pub const ORGANIZATION: &str = "00D000000000001EAA";
+/// What HubSpot would call, and signs.
+pub const HUBSPOT_URL: &str = "https://api.example.com/v1/crm/demo/hubspot";
+
 /// The sellers document of the demo: one shop, at the simulated Popin.
 pub fn sellers(api_port: u16, sim_port: u16) -> Value {
     let mut origins: Vec<String> = ["127.0.0.1", "localhost"].map(|host| format!("http://{host}:{api_port}")).into();
@@ -26,11 +32,26 @@ pub fn sellers(api_port: u16, sim_port: u16) -> Value {
             "token": "demo-popin-token-not-a-secret",
         },
         "webhooks": { "popin": { "keys": [WEBHOOK_KEY] } },
-        "crm": { "standard": { "secrets": [SIGNING_SECRET] } },
+        "crm": crms(sim_port),
         "notify": { "url": format!("http://127.0.0.1:{sim_port}/crm/receiver/frontdesk"), "secrets": [SIGNING_SECRET] },
         "slots": { "refresh_seconds": 60, "lead_seconds": 1800 },
         "booking": { "webhooks_wired": true },
     }})
+}
+
+/// All of them; their records are kept by the simulator.
+fn crms(sim_port: u16) -> Value {
+    let base = format!("http://127.0.0.1:{sim_port}");
+    json!({
+        "standard": { "secrets": [SIGNING_SECRET] },
+        "hubspot": { "client_secrets": [CRM_SECRET], "public_url": HUBSPOT_URL, "access_token": "demo-token", "api_base": base },
+        "salesforce": { "path_secrets": [CRM_SECRET], "tokens": [CRM_SECRET], "organization_ids": [ORGANIZATION] },
+        "zoho": { "tokens": [CRM_SECRET], "access_token": "demo-token", "api_base": base },
+        "leadsquared": { "tokens": [CRM_SECRET] },
+        "freshsales": { "tokens": [CRM_SECRET] },
+        "pipedrive": { "users": [{ "name": "demo", "password": CRM_SECRET }], "access_token": "demo-token", "api_base": base },
+        "shopify": { "secrets": [CRM_SECRET] },
+    })
 }
 
 /// An account for every seller that is at this Popin, with its webhooks sent to `api` when it has a way to prove them.

@@ -5,6 +5,7 @@ pub mod cli;
 pub mod controls;
 pub mod demo;
 pub mod dynamodb;
+pub mod examples;
 pub mod fate;
 pub mod front;
 pub mod functions;

@@ -7,7 +7,7 @@ use frontdesk::edge::{
 };
 use local::{
     cli::Cli,
-    say,
+    examples, say,
     stack::{Stack, Trouble},
     welcome,
 };
@@ -24,6 +24,11 @@ const LAST_WORDS: Duration = Duration::from_millis(500);
 
 fn main() -> ExitCode {
     let cli = Cli::parse();
+    if cli.examples {
+        let at = |port| format!("http://127.0.0.1:{port}");
+        say::line(examples::crms(&at(cli.port), &at(cli.sim_port)));
+        return ExitCode::SUCCESS;
+    }
     let ended = logs().and_then(|()| Ok(Runtime::new()?)).and_then(|runtime| {
         let ended = runtime.block_on(run(&cli));
         runtime.shutdown_timeout(LAST_WORDS);

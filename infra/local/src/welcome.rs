@@ -1,6 +1,6 @@
 //! What is printed at the start: where everything is, and what to try, as commands to paste.
 
-use crate::{demo, stack::Stack};
+use crate::{demo, examples, stack::Stack};
 
 /// The last line of it is `ready URL`.
 pub fn text(stack: &Stack) -> String {
@@ -26,6 +26,7 @@ fn tries(api: &str, sim: &str) -> String {
     let look = format!(
         r#"curl -sS -w '\n' {bearer} "{api}/v1/bookings/{seller}/$(echo "$booking" | grep -o '"id":"[^"]*"' | head -n 1 | cut -d '"' -f 4)""#
     );
+    let crms = examples::crms(api, sim);
     format!(
         r#"Things to try:
 
@@ -57,6 +58,7 @@ signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}'
 curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
   -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
 
+{crms}
 # A shop page with fake widgets, and the live list of what they said: {api}/demo
 
 # What Popin was asked, what it booked, and what is stored here.

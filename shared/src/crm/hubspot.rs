@@ -93,16 +93,12 @@ fn signed_uri(public_url: &str) -> String {
     let mut uri = pieces.next().unwrap_or_default().to_owned();
     for piece in pieces {
         let code = piece.get(..2).unwrap_or_default();
-        match DECODED.iter().find(|(hex, _)| hex.eq_ignore_ascii_case(code)) {
-            Some((_, plain)) => {
-                uri.push_str(plain);
-                uri.push_str(&piece[2..]);
-            }
-            None => {
-                uri.push('%');
-                uri.push_str(piece);
-            }
-        }
+        let (plain, rest) = DECODED
+            .iter()
+            .find(|(hex, _)| hex.eq_ignore_ascii_case(code))
+            .map_or(("%", piece), |(_, plain)| (*plain, &piece[2..]));
+        uri.push_str(plain);
+        uri.push_str(rest);
     }
     uri
 }

@@ -31,12 +31,12 @@ pub fn prove(arrival: &Arrival<'_>, config: &Zoho) -> Option<Trust> {
 pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::Zoho, &config.fields, &config.only);
     let body = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
-    let told = match body["ids"].as_array().filter(|_| !body["channel_id"].is_null()) {
-        Some(ids) => ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id)).collect(),
-        None => {
-            let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
-            vec![body::record(body, module.as_deref(), &fields)]
-        }
+    let notified_ids = body["ids"].as_array().filter(|_| !body["channel_id"].is_null());
+    let told = if let Some(ids) = notified_ids {
+        ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id)).collect()
+    } else {
+        let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
+        vec![body::record(body, module.as_deref(), &fields)]
     };
     Ok(Batch { form: Form::Plain, told })
 }

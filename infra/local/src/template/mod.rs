@@ -98,6 +98,8 @@ impl Template {
                     | "AWS::SQS::Queue"
                     | "AWS::SQS::QueuePolicy"
                     | "AWS::Logs::LogGroup"
+                    | "AWS::Events::Rule"
+                    | "AWS::Lambda::Permission"
                     | "AWS::CloudWatch::Alarm"
                     | "AWS::CloudWatch::Dashboard"
                     | "AWS::SNS::Topic"
