@@ -13,6 +13,7 @@ mod house;
 mod identity;
 mod infra;
 mod join;
+mod owed;
 mod person_key;
 mod phones;
 mod popin;
