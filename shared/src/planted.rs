@@ -55,6 +55,14 @@ bugs! {
     WitnessLeavesDue,
     /// A no to the second ask for a slot is taken for a no to the first.
     SecondRefusalBelieved,
+    /// A trigger is not noted as owed its end: only who tells it at once does.
+    NothingOwed,
+    /// A person's decision, or Popin's contradiction, is told to nobody who was told of another end.
+    ChangedEndNotOwed,
+    /// Whoever told an old end ticks the new one off.
+    OwedWithoutVersion,
+    /// Who is about to tell takes it off the sweep's list first.
+    TellingNotDue,
 }
 
 #[cfg(feature = "planted")]

@@ -2,7 +2,10 @@
 
 use http::Method;
 use serde_json::json;
-use system_tests::shop::{Shop, lead, page_id};
+use system_tests::{
+    crm::{origin, trigger, written_back},
+    shop::{Shop, lead, page_id},
+};
 
 /// The operations since the last reset, in order.
 fn operations(shop: &Shop) -> Vec<String> {
@@ -90,6 +93,29 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
     for (what, calls) in &table {
         let row = if calls.is_empty() { format!("| {what} | 0 |") } else { format!("| {what} | {} |", calls.len()) };
+        assert!(readme.contains(&row), "README's table lacks: {row}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_end_that_is_told_costs_six_calls_more_and_four_for_each_further_destination() {
+    for (notify, told, row) in [(false, 1, "told to one destination"), (true, 2, "told to two")] {
+        let document = written_back(notify);
+        let shop = Shop::with(document.clone()).await;
+        shop.tick("slot-cache").await;
+        // The first builds the gates.
+        trigger(&shop, &document, ("zoho", "k0"), 9, origin(None, "9")).await;
+        shop.settle().await;
+        trigger(&shop, &document, ("zoho", "k1"), 1, origin(None, "1")).await;
+        operations(&shop);
+        shop.world.pump().await;
+        let calls = operations(&shop);
+        let own = ["Query", "GetItem"].into_iter();
+        let expected: Vec<_> =
+            own.chain(["UpdateItem", "PutItem", "PutItem", "UpdateItem"].repeat(told)).map(str::to_owned).collect();
+        assert_eq!(calls[calls.len() - expected.len()..], expected, "{calls:?}");
+        let row = format!("| a booking that the stream runs, {row} | {} |", calls.len());
+        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
         assert!(readme.contains(&row), "README's table lacks: {row}");
     }
 }

@@ -15,6 +15,7 @@ mod house;
 mod identity;
 mod infra;
 mod join;
+mod owed;
 mod person_key;
 mod phones;
 mod popin;

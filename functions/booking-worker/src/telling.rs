@@ -14,6 +14,10 @@ use frontdesk::{
     store,
 };
 use futures_util::StreamExt;
+use jiff::SignedDuration;
+
+/// No telling is begun this close to the last step of the worker: it may take five calls.
+const TELLING: SignedDuration = SignedDuration::from_secs(30);
 
 /// Whether anybody may have to be told.
 pub(crate) fn tells(sellers: &Sellers, ended: &Ended) -> bool {
@@ -22,6 +26,8 @@ pub(crate) fn tells(sellers: &Sellers, ended: &Ended) -> bool {
 
 /// What fails here is owed still, and found by the next sweep.
 pub(crate) async fn tell_all(app: &App, sellers: &Sellers, ended: Vec<Ended>, patience: Patience) {
+    let begin_until = patience.begin_until.and_then(|until| until.checked_sub(TELLING).ok());
+    let patience = Patience { begin_until, ..patience };
     let lines = ended.into_iter().map(|(seller, id)| (seller.clone(), (seller, id)));
     let mut tellings = Box::pin(side_by_side(
         lines,

@@ -7,11 +7,14 @@ use super::{
     keys, lost,
     requests::Idempotency,
 };
-use crate::model::{
-    booking::{Booking, KEPT},
-    ids::{BookingId, SellerId},
-    instant,
-    write_back::{Progress, WriteBack},
+use crate::{
+    model::{
+        booking::{Booking, KEPT},
+        ids::{BookingId, SellerId},
+        instant,
+        write_back::{Progress, WriteBack},
+    },
+    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
@@ -63,7 +66,11 @@ impl Bookings {
             .put_item()
             .table_name(&self.table)
             .set_item(Some(write(next)))
-            .condition_expression("version = :before")
+            .condition_expression(if planted(Bug::OwedWithoutVersion) {
+                "version >= :before OR version < :before"
+            } else {
+                "version = :before"
+            })
             .expression_attribute_values(":before", n(next.version.saturating_sub(1)))
             .send()
             .await;
@@ -95,6 +102,9 @@ impl Bookings {
         booking: &BookingId,
         now: Timestamp,
     ) -> Vec<Put> {
+        if planted(Bug::NothingOwed) {
+            return Vec::new();
+        }
         let owed = idempotency.owed.of((seller, booking), &idempotency.key_hash, now);
         let put = |owed: &WriteBack| {
             let put = Put::builder().table_name(&self.table).set_item(Some(write(owed)));

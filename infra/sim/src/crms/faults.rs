@@ -4,6 +4,7 @@ use crate::replies;
 use bytes::Bytes;
 use http::{Response, StatusCode};
 use serde::Deserialize;
+use std::time::Duration;
 
 /// "Done" means that the call has its effect.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
@@ -23,6 +24,8 @@ pub enum CrmFault {
     Unavailable,
     /// Done: 500.
     ErrorAfter,
+    /// Done, answered after `seconds`.
+    Slow,
     /// Not done, never answered.
     Hang,
     /// Done, never answered.
@@ -43,7 +46,7 @@ pub struct CrmFaultOrder {
     /// 0 is until cleared.
     #[serde(default = "once")]
     pub times: u32,
-    /// What `Retry-After` says.
+    /// What `Retry-After` says, or how slow it is.
     #[serde(default = "seven")]
     pub seconds: u64,
 }
@@ -58,6 +61,7 @@ fn seven() -> u64 {
 
 pub(super) enum Sent {
     Now,
+    After(Duration),
     Never,
 }
 
@@ -83,7 +87,7 @@ impl CrmFaultOrder {
                 Some(reply)
             }
             CrmFault::Unavailable | CrmFault::Hang => Some(replies::html(StatusCode::SERVICE_UNAVAILABLE)),
-            CrmFault::ErrorAfter | CrmFault::HangAfter => None,
+            CrmFault::ErrorAfter | CrmFault::HangAfter | CrmFault::Slow => None,
         }
     }
 
@@ -91,6 +95,7 @@ impl CrmFaultOrder {
         match self.fault {
             CrmFault::ErrorAfter => (replies::html(StatusCode::INTERNAL_SERVER_ERROR), Sent::Now),
             CrmFault::Hang | CrmFault::HangAfter => (reply, Sent::Never),
+            CrmFault::Slow => (reply, Sent::After(Duration::from_secs(self.seconds))),
             CrmFault::RateLimited | CrmFault::Unauthorized | CrmFault::Refuse | CrmFault::Gone | CrmFault::Redirect => {
                 (reply, Sent::Now)
             }

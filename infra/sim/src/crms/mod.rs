@@ -105,6 +105,10 @@ impl Crms {
         let (reply, sent) = self.answer(&request);
         match sent {
             Sent::Now => reply,
+            Sent::After(wait) => {
+                tokio::time::sleep(wait).await;
+                reply
+            }
             Sent::Never => std::future::pending().await,
         }
     }

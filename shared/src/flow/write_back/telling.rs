@@ -7,6 +7,7 @@ use crate::{
         backoff::Backoff,
         write_back::{Destination, News, Progress, WriteBack},
     },
+    planted::{Bug, planted},
     popin::TransportError,
     store::{
         self,
@@ -27,6 +28,8 @@ const AT_ONCE: u32 = 4;
 const FULL: SignedDuration = SignedDuration::from_secs(10);
 /// So many failures in a row, of whatever bookings, and the place is left alone for a while.
 const PATIENCE: u32 = 3;
+/// However long it is down, somebody asks again every five minutes.
+const MOST_PAUSE: u32 = 6;
 /// Those who waited come one after the other.
 const SPREAD: f64 = 20.0;
 
@@ -65,7 +68,7 @@ impl Post<'_> {
         // Counted before it is made: a try that kills its worker is one too.
         owed.attempts += 1;
         owed.held_until = Some(now + HELD);
-        owed.due_at = owed.held_until;
+        owed.due_at = owed.held_until.filter(|_| !planted(Bug::TellingNotDue));
         owed.version += 1;
         if self.bookings.save_owed(&owed).await? != Saved::Done {
             return Ok(Seen::Nothing);
@@ -76,7 +79,7 @@ impl Post<'_> {
             Box::pin(self.make_calls(&mut owed, news)).await
         };
         let now = self.clock.now();
-        let wait = self.settle(&mut owed, mark, meaning, now);
+        self.settle(&mut owed, mark, meaning, now);
         tracing::info!(
             seller = %self.id, booking.id = %owed.booking, write_back.destination = owed.destination.as_str(),
             write_back.state = owed.progress.as_str(), write_back.attempts = owed.attempts,
@@ -91,11 +94,11 @@ impl Post<'_> {
             }
         }
         self.put_down(owed).await?;
-        Ok(seen(meaning, failures, wait, now))
+        Ok(seen(meaning, failures, now))
     }
 
-    /// What the place did is written into what it is owed; how long to leave it alone.
-    fn settle(&self, owed: &mut WriteBack, mark: String, meaning: Meaning, now: Timestamp) -> SignedDuration {
+    /// What came of the calls is written into what is owed.
+    fn settle(&self, owed: &mut WriteBack, mark: String, meaning: Meaning, now: Timestamp) {
         owed.held_until = None;
         owed.due_at = None;
         let (code, asked, lasting) = match meaning {
@@ -104,10 +107,13 @@ impl Post<'_> {
                 owed.code = None;
                 owed.told = Some(mark);
                 owed.told_at = Some(now);
-                return SignedDuration::ZERO;
+                return;
             }
             Meaning::Refused(code) => (code, None, true),
-            Meaning::Credentials => ("credentials", None, false),
+            Meaning::Credentials => {
+                tracing::error!(seller = %self.id, write_back.destination = owed.destination.as_str(), "write_back.credentials_refused");
+                ("credentials", None, false)
+            }
             Meaning::Later { code, after } => (code, after.map(|after| after.wait(now)), false),
         };
         let wait = Backoff::TELLING.wait(owed.attempts, self.random.chance(), asked);
@@ -117,7 +123,6 @@ impl Post<'_> {
         } else {
             owed.due_at = Some(now + wait);
         }
-        wait
     }
 
     /// Given back. Where the end changed meanwhile, what was done is kept, and the new end is owed as it was.
@@ -202,15 +207,14 @@ impl Post<'_> {
     }
 }
 
-/// What a telling says of the place itself: who asks for a pause has it from all of the seller's tellings.
-fn seen(meaning: Meaning, failures: u32, wait: SignedDuration, now: Timestamp) -> Seen {
-    let closed = |wait: SignedDuration| Seen::Ill { closed_until: Some(now + wait) };
-    match meaning {
-        Meaning::Done | Meaning::Refused(_) => Seen::Well,
-        Meaning::Later { code: "rate_limited", .. } | Meaning::Later { after: Some(_), .. } => closed(wait),
-        Meaning::Later { .. } | Meaning::Credentials if failures + 1 >= PATIENCE => {
-            closed(Backoff::ATTEMPT.wait(failures + 1 - PATIENCE, 0.5, None))
-        }
-        Meaning::Later { .. } | Meaning::Credentials => Seen::Ill { closed_until: None },
-    }
+/// What a telling says of the destination itself: who asks for a pause has it from all of the seller's tellings.
+fn seen(meaning: Meaning, failures: u32, now: Timestamp) -> Seen {
+    let (asked, limited) = match meaning {
+        Meaning::Done | Meaning::Refused(_) => return Seen::Well,
+        Meaning::Credentials => (None, false),
+        Meaning::Later { code, after } => (after.map(|after| after.wait(now)), code == "rate_limited"),
+    };
+    let pauses = limited || asked.is_some() || failures + 1 >= PATIENCE;
+    let wait = Backoff::TELLING.wait((failures + 1).min(MOST_PAUSE), 0.5, asked);
+    Seen::Ill { closed_until: pauses.then(|| now + wait) }
 }
