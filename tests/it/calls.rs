@@ -3,8 +3,8 @@
 use http::Method;
 use serde_json::json;
 use system_tests::{
-    crm::{origin, trigger, written_back},
     shop::{Shop, lead, page_id},
+    written_back::{origin, trigger, written_back},
 };
 
 /// The operations since the last reset, in order.

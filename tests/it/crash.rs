@@ -7,7 +7,10 @@ use std::sync::{
     Arc,
     atomic::{AtomicUsize, Ordering},
 };
-use system_tests::shop::{Shop, lead};
+use system_tests::{
+    crash,
+    shop::{Shop, lead},
+};
 
 /// Time passes, schedules tick and webhooks arrive, until the booking rests; a bound keeps a bug from hanging the test.
 async fn until_at_rest(shop: &Shop) -> Vec<Value> {
@@ -181,4 +184,17 @@ async fn one_bookings_silent_popin_does_not_hold_up_another() {
     };
     let (_, done) = futures_util::future::join(shop.world.pump(), look).await;
     assert_eq!(done, 3, "three go on while the first waits for Popin");
+}
+
+#[test]
+fn killed_at_every_await_of_the_saga_it_keeps_its_promises() {
+    let threads = std::thread::available_parallelism().map_or(1, usize::from);
+    let sweep = crash::sweep(threads);
+    println!("{sweep}");
+    let violations = sweep.violations();
+    assert!(violations.is_empty(), "{} promises broken:\n{}", violations.len(), violations.join("\n"));
+    let pauses = sweep.pauses();
+    assert_eq!(pauses.len(), 1, "which of them a kill meets is told by the file: {pauses:?}");
+    let missed = sweep.missed();
+    assert!(missed.is_empty(), "nobody was killed at:\n{}", missed.join("\n"));
 }

@@ -12,8 +12,8 @@ use std::{
     time::Duration,
 };
 use system_tests::{
-    crm::{minutes, origin, trigger, written_back},
     shop::Shop,
+    written_back::{minutes, origin, trigger, written_back},
 };
 
 async fn open(notify: bool) -> (Shop, Value) {

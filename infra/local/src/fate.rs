@@ -2,14 +2,17 @@
 
 use crate::functions::Failure;
 use std::{
-    future::poll_fn,
+    future::{pending, poll_fn},
     pin::{Pin, pin},
-    sync::Arc,
+    sync::{
+        Arc,
+        atomic::{AtomicBool, Ordering},
+    },
     task::Poll,
     time::Duration,
 };
 
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+#[derive(Clone, Debug, Default)]
 pub enum Fate {
     #[default]
     Lives,
@@ -17,6 +20,61 @@ pub enum Fate {
     Killed { after: usize },
     /// Polled so often, then not for a while, then on: its clocks have gone on meanwhile.
     Frozen { after: usize, time: Duration },
+    /// Lives until its doom strikes.
+    Doomed(Arc<Doom>),
+}
+
+/// Strikes whichever of the doomed is being polled: it ends at its next await, or its answer is lost if there is none.
+#[derive(Debug, Default)]
+pub struct Doom {
+    struck: AtomicBool,
+    too_late: AtomicBool,
+}
+
+impl Doom {
+    pub fn strike(&self) {
+        self.struck.store(true, Ordering::Relaxed);
+    }
+
+    /// Whether whoever is being polled is to end.
+    pub fn has_struck(&self) -> bool {
+        self.struck.load(Ordering::Relaxed)
+    }
+
+    /// Whether the last one had no await left, so that only its answer was lost.
+    pub fn was_too_late(&self) -> bool {
+        self.too_late.load(Ordering::Relaxed)
+    }
+
+    fn takes(&self, ended: bool) -> bool {
+        let struck = self.struck.swap(false, Ordering::Relaxed);
+        if struck {
+            self.too_late.store(ended, Ordering::Relaxed);
+        }
+        struck
+    }
+}
+
+/// How far a call to the outside has come.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub enum Passage {
+    Leaves,
+    /// It has had its effect; nobody has heard of it.
+    Done,
+    Answered,
+}
+
+/// Goes along with one call, and says at each passage whether it goes on. One that does not is never heard of again.
+pub type Escort = Box<dyn Fn(Passage) -> bool + Send + Sync>;
+
+/// Gives every call, by its operation, its escort.
+pub type Checkpoint = Arc<dyn Fn(&str) -> Escort + Send + Sync>;
+
+/// Lets a call pass, or keeps it for ever.
+pub async fn pass(escort: Option<&Escort>, passage: Passage) {
+    if escort.is_some_and(|escort| !escort(passage)) {
+        pending::<()>().await;
+    }
 }
 
 /// Decides about every invocation, by its function.
@@ -32,9 +90,7 @@ pub(crate) async fn meet<T>(fate: Fate, invocation: impl Future<Output = T>) -> 
     let mut invocation = pin!(invocation);
     match fate {
         Fate::Lives => Ok(invocation.await),
-        Fate::Killed { after } => {
-            polled(invocation.as_mut(), after).await.ok_or_else(|| Failure::Gone("it was killed".to_owned()))
-        }
+        Fate::Killed { after } => polled(invocation.as_mut(), after).await.ok_or_else(killed),
         Fate::Frozen { after, time } => {
             if let Some(done) = polled(invocation.as_mut(), after).await {
                 return Ok(done);
@@ -42,7 +98,18 @@ pub(crate) async fn meet<T>(fate: Fate, invocation: impl Future<Output = T>) -> 
             tokio::time::sleep(time).await;
             Ok(invocation.await)
         }
+        Fate::Doomed(doom) => {
+            let lived = poll_fn(|context| {
+                let polled = invocation.as_mut().poll(context);
+                if doom.takes(polled.is_ready()) { Poll::Ready(None) } else { polled.map(Some) }
+            });
+            lived.await.ok_or_else(killed)
+        }
     }
+}
+
+fn killed() -> Failure {
+    Failure::Gone("it was killed".to_owned())
 }
 
 /// The output, if it comes within so many polls.

@@ -52,13 +52,14 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
     let owner = desk.random.id(now);
     let lease = Lease { owner: owner.clone(), until: now + desk.seller.booking.lease };
     match desk.bookings.take_lease(desk.id, id, &lease, now).await? {
-        Taken::Won(mut booking) if planted(Bug::DeadIntentStartsAfresh) => {
-            if let State::Scheduling { customer, held } = booking.state {
+        Taken::Won(mut booking) => {
+            if planted(Bug::DeadIntentStartsAfresh)
+                && let State::Scheduling { customer, held } = booking.state.clone()
+            {
                 booking.state = State::SlotHeld { customer, held };
             }
             Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?)))
         }
-        Taken::Won(booking) => Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?))),
         Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),
         Taken::Missing => Ok(Advanced::Missing),
@@ -231,12 +232,11 @@ impl<'a> Worker<'a> {
                 self.commit(booking, outcome).await
             }
             Err(Failure::Refused(_)) => self.refused(booking).await,
-            Err(Failure::Unanswered) if planted(Bug::SilenceIsSuccess) => {
-                self.commit(booking, Outcome::Confirmed).await
-            }
             Err(Failure::Unanswered) => {
                 let until = self.desk.clock.now() + self.desk.seller.booking.in_doubt;
-                self.commit(booking, Outcome::Unanswered { until }).await
+                let silence = Outcome::Unanswered { until };
+                let outcome = if planted(Bug::SilenceIsSuccess) { Outcome::Confirmed } else { silence };
+                self.commit(booking, outcome).await
             }
             Err(failure @ (Failure::NotSent | Failure::NotDone(_) | Failure::Credentials)) => {
                 let wait = self.wait(booking.failures + 1, &failure);

@@ -6,13 +6,13 @@ use http::{Method, Request};
 use local::world::World;
 use serde_json::{Value, json};
 
-pub(super) struct Door {
+pub(crate) struct Door {
     pub world: World,
 }
 
 /// A request for a call, which a client may send any number of times.
 #[derive(Clone, Debug)]
-pub(super) struct Ask {
+pub(crate) struct Ask {
     pub number: usize,
     pub key: String,
     pub body: Value,
@@ -21,24 +21,24 @@ pub(super) struct Ask {
 }
 
 #[derive(Clone, Copy, Debug)]
-pub(super) enum Way {
+pub(crate) enum Way {
     Waits(u32),
     Api,
     Crm,
 }
 
 #[derive(Clone, Debug)]
-pub(super) struct Answer {
+pub(crate) struct Answer {
     pub status: u16,
     pub body: Value,
 }
 
 impl Door {
-    pub(super) fn new(world: World) -> Self {
+    pub(crate) fn new(world: World) -> Self {
         Self { world }
     }
 
-    pub(super) async fn ask(&self, ask: &Ask, now: i64) -> Answer {
+    pub(crate) async fn ask(&self, ask: &Ask, now: i64) -> Answer {
         let body = ask.body.to_string();
         match ask.way {
             Way::Crm => {
@@ -62,25 +62,30 @@ impl Door {
         self.send(Method::POST, "/v1/bookings/acme", &headers, body).await
     }
 
-    pub(super) async fn resolve(&self, booking: &str, decision: &Value) -> Answer {
+    pub(crate) async fn resolve(&self, booking: &str, decision: &Value) -> Answer {
         let authorization = format!("Bearer {API_KEY}");
         let path = format!("/v1/bookings/acme/{booking}/resolve");
         self.send(Method::POST, &path, &[("authorization", &authorization)], decision.to_string()).await
     }
 
-    pub(super) async fn collect(&self, id: &str, uid: &str) -> Answer {
+    pub(crate) async fn collect(&self, id: &str, uid: &str) -> Answer {
         let event = json!({"id": id, "source": "popin", "name": "popin_open", "data": {"uid": uid}});
         let body = json!({"events": [event]}).to_string();
         self.send(Method::POST, "/v1/collect/acme", &[("origin", ORIGIN)], body).await
     }
 
+    pub(crate) async fn forget(&self, person: &Value) -> Answer {
+        let authorization = format!("Bearer {API_KEY}");
+        self.send(Method::DELETE, "/v1/people/acme", &[("authorization", &authorization)], person.to_string()).await
+    }
+
     /// A webhook of nobody's.
-    pub(super) async fn forge_webhook(&self, told: &Value) {
+    pub(crate) async fn forge_webhook(&self, told: &Value) {
         self.send(Method::POST, "/v1/webhooks/acme/popin", &[("x-api-key", "nobody")], told.to_string()).await;
     }
 
     /// A page's event that looks like Popin's webhook.
-    pub(super) async fn forge_event(&self, id: &str, told: &Value) {
+    pub(crate) async fn forge_event(&self, id: &str, told: &Value) {
         let event = json!({"id": id, "source": "popin", "name": "popin_schedule_created", "data": told});
         let body = json!({"events": [event]}).to_string();
         self.send(Method::POST, "/v1/collect/acme", &[("origin", ORIGIN)], body).await;

@@ -5,7 +5,7 @@
 
 mod actors;
 mod clock;
-mod door;
+pub(crate) mod door;
 mod monitor;
 mod plan;
 mod report;

@@ -5,6 +5,7 @@ use super::{
     faults::{self, DbFault, FaultHook},
     plain,
 };
+use crate::fate::{self, Checkpoint, Passage};
 use aws_smithy_runtime_api::{
     client::{
         http::{
@@ -56,6 +57,7 @@ struct Inner {
     fault: Mutex<Option<FaultHook>>,
     pace: Mutex<Option<Pace>>,
     watch: Mutex<Option<Watch>>,
+    checkpoint: Mutex<Option<Checkpoint>>,
     written: Notify,
 }
 
@@ -111,6 +113,7 @@ impl Embedded {
             fault: Mutex::default(),
             pace: Mutex::default(),
             watch: Mutex::default(),
+            checkpoint: Mutex::default(),
             written: Notify::new(),
         }))
     }
@@ -146,6 +149,11 @@ impl Embedded {
     /// From now on; `None` ends it.
     pub fn set_watch(&self, watch: Option<Watch>) {
         *lock(&self.0.watch) = watch;
+    }
+
+    /// From now on; `None` ends it.
+    pub fn set_checkpoint(&self, checkpoint: Option<Checkpoint>) {
+        *lock(&self.0.checkpoint) = checkpoint;
     }
 
     /// Ends when something was written through the SDK since it last did.
@@ -256,6 +264,9 @@ impl HttpConnector for Embedded {
             let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
             let body = mem::replace(request.body_mut(), SdkBody::empty());
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
+            let checkpoint = lock(&this.0.checkpoint).clone();
+            let escort = checkpoint.map(|checkpoint| checkpoint(&operation));
+            fate::pass(escort.as_ref(), Passage::Leaves).await;
             let pace = lock(&this.0.pace).clone();
             let (there, back) = pace.map_or((Duration::ZERO, Duration::ZERO), |pace| pace());
             // As a call over a network would: whoever else is at it gets in between.
@@ -266,7 +277,9 @@ impl HttpConnector for Embedded {
             } else {
                 this.handle(&operation, body)?
             };
+            fate::pass(escort.as_ref(), Passage::Done).await;
             pass(back).await;
+            fate::pass(escort.as_ref(), Passage::Answered).await;
             let status = StatusCode::try_from(status).map_err(|error| ConnectorError::other(error.into(), None))?;
             let mut response = HttpResponse::new(status, SdkBody::from(answer));
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
