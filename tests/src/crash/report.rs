@@ -177,7 +177,10 @@ impl fmt::Display for Sweep {
                 writeln!(f, "  {number:>3} {}", played.unharmed.calls[*number])?;
                 for (at, run) in runs {
                     let next = match run.died.as_ref().map(|(_, next)| next) {
-                        Some(Next::Call(path)) => path.first().map(|place| format!(", next {place}")),
+                        Some(Next::Call(path)) => path
+                            .iter()
+                            .find(|place| place.file.starts_with("flow/"))
+                            .map(|place| format!(", next {place}")),
                         Some(Next::Answer) => Some(", its answer is lost".to_owned()),
                         Some(Next::Pause) => Some(", in a pause".to_owned()),
                         Some(Next::Same) | None => None,

@@ -3,7 +3,8 @@
 mod doubt;
 
 use self::doubt::{
-    dead_intent, doubt_after_doubt, doubt_then_person, doubt_then_retry, doubt_then_witness, witness_before_reply,
+    dead_intent, doubt_after_doubt, doubt_then_person, doubt_then_retry, doubt_then_witness, untold,
+    witness_before_reply,
 };
 use super::stage::{Rules, Stage};
 use crate::simulation::door::Way;
@@ -41,6 +42,7 @@ macro_rules! first_of {
 }
 
 scenarios! {
+    "no webhook ever comes" untold;
     "by stream" by_stream;
     "a caller waits" caller_waits;
     "two in one slot" two_in_one_slot by |seller| seller["slots"] = json!({"capacity": 2});

@@ -15,6 +15,14 @@ pub(super) async fn doubt_then_witness(stage: &Stage) {
     goes_on(stage, 10).await;
 }
 
+/// Whoever is killed after the effect leaves nobody who knows of it.
+pub(super) async fn untold(stage: &Stage) {
+    open(stage).await;
+    stage.sim().set_webhooks(WebhookMode { on: false, ..WebhookMode::default() });
+    stage.ask(1, Way::Waits(10), ANY()).await;
+    goes_on(stage, 2).await;
+}
+
 /// Popin does not answer the schedule call, and no webhook ever comes.
 async fn in_doubt(stage: &Stage) {
     open(stage).await;
