@@ -8,7 +8,7 @@ use http::Method;
 use serde_json::json;
 use std::fs;
 use system_tests::{
-    crm::{SECRET, Said, Way, hubspot_v3, outbound, said},
+    crm_ways::{SECRET, Said, Way, hubspot_v3, outbound, said},
     shop::{Shop, sellers},
 };
 

@@ -13,7 +13,7 @@ use std::{
 };
 use system_tests::{
     canary::forget,
-    crm::{ORGANIZATION, SECRET, Way, hmac, hubspot_event, hubspot_v3, outbound, said, with_crms},
+    crm_ways::{ORGANIZATION, SECRET, Way, hmac, hubspot_event, hubspot_v3, outbound, said, with_crms},
     shop::Shop,
 };
 

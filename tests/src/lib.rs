@@ -2,7 +2,7 @@
 
 pub mod canary;
 pub mod crash;
-pub mod crm;
+pub mod crm_ways;
 pub mod overheard;
 pub mod race;
 pub mod shop;

@@ -15,6 +15,7 @@ use frontdesk::{
     edge::{
         answer::{self, MOST_WEBHOOK, Problem},
         booking_view::{self, BookingView},
+        telemetry::Metrics,
     },
     flow::{
         Desk,
@@ -111,7 +112,10 @@ pub(crate) async fn store(
         .await;
     let became: Result<Vec<_>, RequestError> = took.into_iter().collect();
     let said = match became {
-        Ok(became) => words::taken(connector, batch.form, &became),
+        Ok(became) => {
+            count(app, seller.0, &became);
+            words::taken(connector, batch.form, &became)
+        }
         Err(RequestError::NotProven(_)) => return Problem::not_authenticated().response(),
         Err(error) => {
             tracing::error!(seller = %seller.0, crm = connector.as_str(), error = %error, "trigger.not_stored");
@@ -119,6 +123,17 @@ pub(crate) async fn store(
         }
     };
     answer::text(StatusCode::from_u16(said.status).expect("the table has statuses only"), said.content_type, said.body)
+}
+
+/// The books balance: every trigger of a batch is one of these.
+fn count(app: &App, seller: &SellerId, became: &[Became]) {
+    let mut metrics = Metrics::default();
+    let of = |is: fn(&Became) -> bool| became.iter().filter(|one| is(one)).count();
+    metrics.count("TriggersBooked", of(|one| matches!(one, Became::Booking(_))));
+    metrics.count("TriggersPending", of(|one| matches!(one, Became::Pending)));
+    metrics.count("TriggersParked", of(|one| matches!(one, Became::Parked(_))));
+    metrics.count("TriggersIgnored", of(|one| matches!(one, Became::Ignored)));
+    metrics.emit(crate::FUNCTION, seller.as_str(), app.clock.now());
 }
 
 async fn take_one(

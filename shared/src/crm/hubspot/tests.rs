@@ -14,7 +14,11 @@ const V1: &str = "fe32c9981f526dc271dbf1dee109f5daa22caed65512e90b9a2eb973918bd2
 fn config(url: &str) -> HubSpot {
     // Shorter than any secret that a document may have, so that the published vectors can be tried.
     let secrets = ["another", "s3cr3t"].map(|secret| Secret::of_any_length(secret.to_owned())).to_vec();
-    HubSpot { client_secrets: secrets, public_url: url.to_owned(), ..serde_json::from_value(json!({})).unwrap() }
+    HubSpot {
+        client_secrets: secrets,
+        public_url: url.to_owned(),
+        ..serde_json::from_value(json!({"client_secrets": [], "public_url": ""})).unwrap()
+    }
 }
 
 fn check(url: &str, headers: &[(&'static str, &str)], body: &[u8], now: i64) -> Option<Trust> {

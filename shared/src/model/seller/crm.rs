@@ -7,6 +7,10 @@ use super::{
 };
 use crate::model::connector::Connector;
 use serde::Deserialize;
+use std::collections::BTreeMap;
+
+/// A caller of ours asks for what it wants.
+static ALL: Only = Only(BTreeMap::new());
 
 #[derive(Clone, Debug, Default, Deserialize)]
 #[serde(deny_unknown_fields, default)]
@@ -25,7 +29,7 @@ impl Crm {
     /// Which fields count, and when; `None` where the seller has no such CRM.
     pub fn fields(&self, connector: Connector) -> Option<(&Mapping, &Only)> {
         match connector {
-            Connector::Standard => self.standard.as_ref().map(|crm| (&crm.fields, &crm.only)),
+            Connector::Standard => self.standard.as_ref().map(|crm| (&crm.fields, &ALL)),
             Connector::HubSpot => self.hubspot.as_ref().map(|crm| (&crm.fields, &crm.only)),
             Connector::Salesforce => self.salesforce.as_ref().map(|crm| (&crm.fields, &crm.only)),
             Connector::Zoho => self.zoho.as_ref().map(|crm| (&crm.fields, &crm.only)),
@@ -42,20 +46,9 @@ impl Crm {
         if let Some(at) = standard.into_iter().position(|s| !s.starts_with("whsec_") && !s.starts_with("whpk_")) {
             return Err(format!("crm.standard.secrets[{at}] begins with neither whsec_ nor whpk_"));
         }
-        if let Some(hubspot) = &self.hubspot {
-            if hubspot.client_secrets.is_empty() && hubspot.tokens.is_empty() {
-                return Err("crm.hubspot has neither client_secrets nor tokens".into());
-            }
-            if !hubspot.client_secrets.is_empty() && !is_url(&hubspot.public_url) {
-                return Err("crm.hubspot.public_url is not the URL that HubSpot calls".into());
-            }
-        }
-        if let Some(crm) = &self.salesforce
-            && crm.path_secrets.is_empty()
-            && crm.tokens.is_empty()
-            && crm.organization_ids.is_empty()
-        {
-            return Err("crm.salesforce has neither path_secrets nor tokens nor organization_ids".into());
+        // Without secrets nothing is signed, and nobody let in.
+        if self.hubspot.as_ref().is_some_and(|crm| !crm.client_secrets.is_empty() && !is_url(&crm.public_url)) {
+            return Err("crm.hubspot.public_url is not the URL that HubSpot calls".into());
         }
         let bases = [
             ("hubspot", self.hubspot.as_ref().and_then(|crm| crm.api_base.as_ref())),
@@ -85,17 +78,13 @@ pub struct Standard {
     /// For callers that cannot nest: bodies without a `lead`.
     #[serde(default)]
     pub fields: Mapping,
-    #[serde(default)]
-    pub only: Only,
 }
 
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubSpot {
-    #[serde(default)]
     pub client_secrets: Vec<Secret>,
     /// What HubSpot was told to call, to the letter: it signs it.
-    #[serde(default)]
     pub public_url: String,
     /// For workflow webhooks that send a key in a header in place of a signature.
     #[serde(default)]
@@ -115,7 +104,6 @@ pub struct HubSpot {
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct Salesforce {
-    #[serde(default)]
     pub path_secrets: Vec<Secret>,
     /// What a named credential sends in a header.
     #[serde(default)]

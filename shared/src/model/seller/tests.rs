@@ -183,17 +183,11 @@ fn a_crm_that_nothing_could_prove_or_map_is_refused_with_seller_and_field() {
     let url = "https://api.example.com/v1/crm/acme/hubspot";
     assert_eq!(crm(json!({"hubspot": {"client_secrets": [secret], "public_url": url}})), none);
     assert_eq!(
-        crm(json!({"hubspot": {"client_secrets": [secret]}})),
+        crm(json!({"hubspot": {"client_secrets": [secret], "public_url": "hubspot"}})),
         ["acme: crm.hubspot.public_url is not the URL that HubSpot calls"]
     );
-    assert_eq!(
-        crm(json!({"hubspot": {"public_url": url}})),
-        ["acme: crm.hubspot has neither client_secrets nor tokens"]
-    );
-    assert_eq!(
-        crm(json!({"salesforce": {}})),
-        ["acme: crm.salesforce has neither path_secrets nor tokens nor organization_ids"]
-    );
+    assert_eq!(crm(json!({"hubspot": {"client_secrets": [secret]}})), ["acme: crm.hubspot.public_url is missing"]);
+    assert_eq!(crm(json!({"salesforce": {}})), ["acme: crm.salesforce.path_secrets is missing"]);
 }
 
 #[test]
