@@ -91,9 +91,14 @@ impl Template {
             match resource["Type"].as_str() {
                 Some("AWS::DynamoDB::Table") => template.tables.push(properties::table(id, resource)?),
                 Some("AWS::Serverless::Function") => template.functions.push(properties::function(id, resource)?),
-                // The API is this machine's front door; secrets, queues and log groups have stand-ins of their own.
+                // The API is this machine's front door; secrets, queues and log groups have stand-ins of their own. What
+                // watches, names and releases changes nothing that one machine could show.
                 Some(
                     "AWS::Serverless::HttpApi"
+                    | "AWS::ApiGatewayV2::DomainName"
+                    | "AWS::ApiGatewayV2::ApiMapping"
+                    | "AWS::Route53::RecordSet"
+                    | "AWS::Lambda::Function"
                     | "AWS::SecretsManager::Secret"
                     | "AWS::SQS::Queue"
                     | "AWS::SQS::QueuePolicy"
