@@ -1,5 +1,6 @@
 //! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under reqwest.
 
+use super::env::variable;
 use crate::popin::{Transport, TransportError};
 use aws_smithy_runtime_api::client::{
     http::{
@@ -19,8 +20,11 @@ use hyper_util::{
     client::legacy::{Client, connect::HttpConnector as TcpConnector},
     rt::{TokioExecutor, TokioTimer},
 };
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{error::Error as StdError, sync::Arc, time::Duration};
 
+/// More roots to trust, as the AWS SDKs name them: a proxy's, or a stand-in's.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The most of a vendor's answer that is read, in bytes.
 const MOST_ANSWER: usize = 1024 * 1024;
 /// Long enough for any vendor that is up; what takes longer was not reached.
@@ -42,7 +46,7 @@ pub struct NoNet(#[source] Box<dyn StdError + Send + Sync>);
 impl Net {
     pub fn new() -> Result<Self, NoNet> {
         let no_net = |error: Box<dyn StdError + Send + Sync>| NoNet(error);
-        let tls = tls().map_err(|error| no_net(Box::new(error)))?;
+        let tls = tls(variable(CA_BUNDLE)).map_err(no_net)?;
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -82,8 +86,13 @@ impl Net {
     }
 }
 
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn tls(bundle: Option<String>) -> Result<rustls::ClientConfig, Box<dyn StdError + Send + Sync>> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = bundle.filter(|path| !path.is_empty()) {
+        let more = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
+        // A system's whole bundle has some that nobody can read any more.
+        roots.add_parsable_certificates(more);
+    }
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)
