@@ -45,7 +45,7 @@ impl App {
         let client = aws.connection(net.sdk()).client();
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
-        let events = Events { client: bookings.client.clone(), table: config.events_table };
+        let events = Events::new(bookings.client.clone(), config.events_table);
         bookings.warm().await;
         let random = Arc::new(Random::from_entropy());
         Ok(Self { sellers, events, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })

@@ -7,13 +7,16 @@ pub mod gate;
 pub mod index;
 mod item;
 pub mod keys;
+mod recent;
 mod record;
 pub mod requests;
+pub mod shelf;
 pub mod slots;
 
 pub use bookings::Bookings;
 pub use events::Events;
 pub use gate::Gates;
+pub use shelf::Shelf;
 pub use slots::Slots;
 
 use aws_sdk_dynamodb::{
