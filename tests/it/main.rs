@@ -1,6 +1,7 @@
 //! The system tests: one binary, through the front door.
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
+mod alarms;
 mod bookings;
 mod calls;
 mod crash;
@@ -9,6 +10,7 @@ mod disagree;
 mod drain;
 mod events;
 mod forget;
+mod grants;
 mod house;
 mod identity;
 mod infra;
@@ -19,6 +21,7 @@ mod privacy;
 mod quarantine;
 mod race;
 mod simulation;
+mod telemetry;
 mod traps;
 mod trust;
 mod vendors;

@@ -5,5 +5,6 @@ pub mod overheard;
 pub mod race;
 pub mod shop;
 pub mod simulation;
+pub mod tour;
 
 pub use shop::{Reply, Shop, TestClock};
