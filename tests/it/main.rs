@@ -25,3 +25,4 @@ mod telemetry;
 mod traps;
 mod trust;
 mod vendors;
+mod watch;
