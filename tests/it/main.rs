@@ -21,6 +21,7 @@ mod privacy;
 mod quarantine;
 mod race;
 mod simulation;
+mod supply;
 mod telemetry;
 mod traps;
 mod trust;
