@@ -25,5 +25,6 @@ mod supply;
 mod telemetry;
 mod traps;
 mod trust;
+mod twice;
 mod vendors;
 mod watch;

@@ -6,5 +6,6 @@ pub mod race;
 pub mod shop;
 pub mod simulation;
 pub mod tour;
+pub mod twice;
 
 pub use shop::{Reply, Shop, TestClock};
