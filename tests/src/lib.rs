@@ -1,6 +1,7 @@
 //! What the system tests stand on: a shop, a clock that is set by hand, and the front door in a word.
 
 pub mod canary;
+pub mod load;
 pub mod overheard;
 pub mod race;
 pub mod shop;
