@@ -156,7 +156,6 @@ fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
             "openssl-sys",
             "boring",
             "chrono-tz",
-            "chrono",
             "time-tz",
             "tzdb",
             "icu_properties",
