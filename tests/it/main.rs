@@ -4,6 +4,7 @@
 mod alarms;
 mod bookings;
 mod calls;
+mod costs;
 mod crash;
 mod diary;
 mod disagree;
