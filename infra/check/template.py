@@ -3,8 +3,11 @@
     template.py TEMPLATE TRANSFORMED    writes TRANSFORMED (JSON), prints one line a fault, exits 1 when there is one
 """
 
+import contextlib
 import copy
+import io
 import json
+import os
 import re
 import sys
 from collections import Counter
@@ -17,8 +20,14 @@ from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
-# The only managed policies: what SAM gives every function for its log, and a stream's reader for the stream.
-MANAGED = {"service-role/AWSLambdaBasicExecutionRole", "service-role/AWSLambdaDynamoDBExecutionRole"}
+# The only managed policies: what SAM gives every function for its log, a stream's reader for the stream, and CodeDeploy.
+MANAGED = {
+    "service-role/AWSLambdaBasicExecutionRole",
+    "service-role/AWSLambdaDynamoDBExecutionRole",
+    "service-role/AWSCodeDeployRoleForLambda",
+}
+# The only wildcards, each argued where it stands in the template: versions and deployment groups are named when they are made.
+ARGUED = {("ReleaseCheckRole", "AskNewVersions"), ("ReleaseCheckRole", "AnswerCodeDeploy")}
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
@@ -58,7 +67,8 @@ def transform(document):
     document = copy.deepcopy(document)
     document["Globals"]["Function"]["CodeUri"] = "s3://packages/function.zip"
     for resource in document["Resources"].values():
-        resource.pop("Metadata", None)
+        if resource["Type"] == "AWS::Serverless::Function":
+            resource.pop("Metadata", None)
     return Translator({}, Parser()).translate(sam_template=document, parameter_values={})
 
 
@@ -99,9 +109,23 @@ def check_functions(sam, functions):
         check_environment(sam, name, f)
     deployed, written = sorted(map(str, binaries)), sorted(p.parent.name for p in ROOT.glob("functions/*/Cargo.toml"))
     require(deployed == written, "template", f"builds {deployed}, and functions/ holds {written}")
+    for f in sam.of("AWS::Lambda::Function").values():
+        used[f["LoggingConfig"]["LogGroup"]["Ref"]] += 1
+    for api in sam.of("AWS::Serverless::HttpApi").values():
+        used[api["AccessLogSettings"]["DestinationArn"]["Fn::GetAtt"][0]] += 1
+        check_access_log(api["AccessLogSettings"].get("Format"))
     for group, g in groups.items():
-        require(used[group] == 1, group, f"is the log of {used[group]} functions")
+        require(used[group] == 1, group, f"is the log of {used[group]}")
         require("RetentionInDays" in g, group, "keeps its lines for ever")
+
+
+def check_access_log(text):
+    """JSON, and nothing in it that a caller chose: a path may hold a secret, an address is a person's."""
+    line = json_object(text)
+    require(line, "Api", f"access log is not a JSON object: {text!r}")
+    quiet = ("requestId", "requestTime", "routeKey", "status", "response", "integration", "error.responseType")
+    for value in (line or {}).values():
+        require(value.startswith("$context.") and value.removeprefix("$context.").startswith(quiet), "Api", f"access log tells {value}")
 
 
 def check_environment(sam, name, f):
@@ -154,7 +178,7 @@ def check_schedules(cloud):
         require(body == {"source": "frontdesk.schedule"} or asked, name, f"Input {target.get('Input')!r}")
         made = {f"{m.upper()} {p}" for a in cloud.of("AWS::ApiGatewayV2::Api").values() for p, i in a["Body"]["paths"].items() for m in i}
         require(asked not in made, name, f"sends {asked}, which anybody can")
-        require(cloud.names(target.get("Arn"), "AWS::Lambda::Function", "Arn"), name, "starts no function of ours")
+        require(cloud.names(target.get("Arn"), "AWS::Lambda::Alias", None), name, "starts no released version of ours")
         retry = target.get("RetryPolicy", {})
         require({"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys(), name, "has no bounded RetryPolicy")
         queue = target.get("DeadLetterConfig", {}).get("Arn")
@@ -168,6 +192,7 @@ def check_streams(cloud):
         if not cloud.names(source, "AWS::DynamoDB::Table", "StreamArn"):
             require(False, name, f"reads no stream of ours: {source!r}")
             continue
+        require(cloud.names(m.get("FunctionName"), "AWS::Lambda::Alias", None), name, "wakes no released version of ours")
         table = tables[source["Fn::GetAtt"][0]]
         require("StreamSpecification" in table, name, f"reads a stream that {source['Fn::GetAtt'][0]} does not have")
         queue = m.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination")
@@ -223,6 +248,7 @@ def check_tables(sam):
         recovery = t.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
         require(recovery is True, name, "has no point-in-time recovery")
         require(t.get("SSESpecification", {}).get("SSEEnabled") is True, name, "is not encrypted by KMS")
+        require(t.get("DeletionProtectionEnabled") is True, name, "can be deleted by a slip of the hand")
         stream = t.get("StreamSpecification", {}).get("StreamViewType", "NEW_IMAGE")
         require(stream == "NEW_IMAGE", name, f"stream shows {stream}")
 
@@ -235,6 +261,72 @@ def check_kept(sam):
     for name, q in sam.of("AWS::SQS::Queue").items():
         require(q.get("SqsManagedSseEnabled") is True, name, "is not encrypted")
         require(q.get("MessageRetentionPeriod") == TWO_WEEKS, name, "forgets within two weeks")
+
+
+def check_releases(sam, functions, cloud):
+    """A version is asked before it gets traffic, takes over step by step, and is rolled back by its own function's errors."""
+    hooks = cloud.of("AWS::Lambda::Function")
+    for name, f in functions.items():
+        release = f.get("DeploymentPreference", {})
+        require(release.get("Type") == {"Ref": "Rollout"}, name, "is not released step by step")
+        hook = release.get("Hooks", {}).get("PreTraffic", {}).get("Ref")
+        asked = hooks.get(hook, {}).get("Environment", {}).get("Variables", {})
+        require(hook in hooks and asked, name, "gets traffic before it was asked anything")
+        version = cloud.resources.get(f"{name}Aliaslive", {}).get("Properties", {}).get("FunctionVersion", {})
+        got = version.get("Fn::GetAtt", [None])[0]
+        require({"Ref": got} in asked.values(), name, f"is released as {got}, and {sorted(map(str, asked.values()))} are asked")
+        alarms = [sam.resources.get(a.get("Ref"), {}).get("Properties", {}) for a in release.get("Alarms", [])]
+        require(alarms, name, "is never rolled back")
+        for alarm in alarms:
+            dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions", [])}
+            require(alarm.get("MetricName") == "Errors", name, "is rolled back by other than its errors")
+            require(dimensions.get("FunctionName") == {"Ref": name}, name, "is rolled back by another's errors")
+            require(dimensions.get("Resource") == {"Fn::Sub": f"${{{name}}}:live"}, name, "is rolled back by what is not its alias's")
+
+
+class Cloud:
+    """As much of boto3 as the check before a release uses; `broken` names the version whose answer is not to be trusted."""
+
+    def __init__(self, answers, broken):
+        self.answers, self.broken, self.said = answers, broken, []
+
+    def client(self, _):
+        return self
+
+    def invoke(self, FunctionName, Payload):  # noqa: N803
+        json.loads(Payload)
+        answer = self.answers[FunctionName]
+        if FunctionName == self.broken:
+            answer = {"errorMessage": "cannot start"}
+        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+
+    def put_lifecycle_event_hook_execution_status(self, **said):
+        self.said.append(said["status"])
+
+
+def check_hook(sam):
+    """Runs what the template gives CodeDeploy to ask: it says yes when all answer, and no for each that does not."""
+    properties = sam.of("AWS::Lambda::Function").get("ReleaseCheckFunction", {})
+    code = properties.get("Code", {}).get("ZipFile", "")
+    answers = {
+        "EVENT_INTAKE": {"statusCode": 200},
+        "SLOTS_API": {"statusCode": 403},
+        "CRM_INTAKE": {"statusCode": 401},
+        "SLOT_CACHE": {"refreshed": 0, "not_due": 1, "failed": 0},
+        "BOOKING_WORKER": {"batchItemFailures": []},
+    }
+    variables = set(properties.get("Environment", {}).get("Variables", {}))
+    require(variables == set(answers), "ReleaseCheckFunction", f"is told of {sorted(variables)}")
+    for broken in [None, *answers]:
+        cloud = Cloud(answers, broken)
+        sys.modules["boto3"] = cloud
+        os.environ.update({name: name for name in answers})
+        module = {}
+        with contextlib.redirect_stdout(io.StringIO()):
+            exec(compile(code, "ReleaseCheckFunction", "exec"), module)  # noqa: S102
+            module["handler"]({"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}, None)
+        wanted = ["Succeeded" if broken is None else "Failed"]
+        require(cloud.said == wanted, "ReleaseCheckFunction", f"says {cloud.said} when {broken} does not start")
 
 
 def check_parameters(document):
@@ -252,7 +344,8 @@ def check_permissions(cloud):
             for field in ("Action", "Resource"):
                 require(field in statement, name, f"has a statement without {field}")
                 for value in listed(statement.get(field, [])):
-                    require("*" not in json.dumps(value), name, f"has a wildcard in {field}: {value}")
+                    open_ended = "*" in json.dumps(value) and not (field == "Resource" and (name, statement.get("Sid")) in ARGUED)
+                    require(not open_ended, name, f"has a wildcard in {field}: {value}")
 
 
 def listed(value):
@@ -277,6 +370,8 @@ def main(template, transformed):
     check_kept(sam)
     check_parameters(document)
     check_permissions(cloud)
+    check_releases(sam, functions, cloud)
+    check_hook(sam)
     for fault in faults:
         print(fault)
     print(f"{len(result['Resources'])} resources, {len(faults)} faults")

@@ -45,6 +45,7 @@ async fn a_caller_that_waits_gets_a_scheduled_call_and_the_offered_spelling_goes
     assert_eq!(schedules[0].mobile, "+919000000001");
     assert_eq!((calls(&shop, Endpoint::Capture), calls(&shop, Endpoint::Schedule)), (1, 1));
     // What is held by our own booking is offered to nobody else, and Popin's webhook then bears witness.
+    shop.advance(1);
     assert_ne!(shop.slots("?limit=1").await.body["slots"][0], offered);
     shop.settle().await;
     let seen = shop.booking(&id(&reply)).await;
@@ -294,6 +295,7 @@ async fn a_slot_that_popin_refuses_leaves_the_diary_and_the_next_one_is_taken() 
     let offered = shop.slots("?limit=2").await.body["slots"].clone();
     let reply = shop.book("k1", Some(10), &lead(1)).await;
     assert_eq!((reply.status.as_u16(), &reply.body["slot"]), (201, &offered[1]));
+    shop.advance(1);
     let free = shop.slots("?limit=1").await.body["slots"][0].clone();
     assert!(free != offered[0] && free != offered[1], "{free}");
     shop.advance(301);

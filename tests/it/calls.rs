@@ -36,6 +36,8 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     table.push(("anything refused", operations(&shop)));
     shop.slots("").await;
     table.push(("the slots", operations(&shop)));
+    shop.slots("").await;
+    table.push(("the slots again within a second", operations(&shop)));
     shop.tick("slot-cache").await;
     table.push(("a tick with nothing due, a seller", operations(&shop)));
     shop.advance(301);
@@ -72,12 +74,13 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
     let told: Vec<_> = table.iter().map(|(what, calls)| format!("{what}: {}", calls.join(" "))).collect();
     let expected = [
         "one page event: PutItem",
-        "the same page event again: PutItem",
+        "the same page event again: ",
         &format!("a batch of ten: {}", ["PutItem"; 10].join(" ")),
         "a webhook with a time: PutItem",
         "a webhook without a time: TransactWriteItems",
         "anything refused: ",
         "the slots: Query",
+        "the slots again within a second: ",
         "a tick with nothing due, a seller: UpdateItem",
         "a refresh: UpdateItem PutItem UpdateItem",
         "a booking accepted: TransactWriteItems",

@@ -27,7 +27,7 @@ use system_tests::{
 
 fn table(shop: &Shop) -> Events {
     let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    Events { client, table: "frontdesk-events".to_owned() }
+    Events::new(client, "frontdesk-events".to_owned())
 }
 
 /// As an older release stored it, whose table did not have the name.

@@ -3,10 +3,13 @@
 pub mod canary;
 pub mod crash;
 pub mod crm_ways;
+pub mod load;
 pub mod overheard;
 pub mod race;
 pub mod shop;
 pub mod simulation;
+pub mod tour;
+pub mod twice;
 pub mod written_back;
 
 pub use shop::{Reply, Shop, TestClock};

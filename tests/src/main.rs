@@ -8,7 +8,7 @@ use std::{
     thread,
     time::Instant,
 };
-use system_tests::{race, simulation};
+use system_tests::{load, race, simulation};
 
 /// Walks whole histories of Frontdesk, each from its seed, and says which promise was broken by which seed.
 #[derive(Parser)]
@@ -26,6 +26,15 @@ struct Options {
     /// Instead: so many rounds of 200 bookings that race for one slot
     #[arg(long)]
     race: Option<u32>,
+    /// Instead: so many events a second, and then as many looks at the slots, for `--seconds`
+    #[arg(long)]
+    rate: Option<u64>,
+    /// How long `--rate` goes on
+    #[arg(long, default_value_t = 60)]
+    seconds: u64,
+    /// Instead: so many events, as fast as they go, and how the memory grows
+    #[arg(long)]
+    soak: Option<u64>,
     /// Instead: plant each known bug, and say by which seed it is caught
     #[cfg(feature = "planted")]
     #[arg(long)]
@@ -44,6 +53,15 @@ fn main() -> ExitCode {
             &race::run(rounds).map(|()| format!("{rounds} rounds of 200 bookings for one slot: one winner each")),
         );
     }
+    if let Some(rate) = options.rate {
+        let both = flood(load::events(rate, options.seconds)).and_then(|events| {
+            flood(load::slots(rate, options.seconds)).map(|slots| format!("events: {events}slots: {slots}"))
+        });
+        return told(&both);
+    }
+    if let Some(count) = options.soak {
+        return told(&flood(load::soak(count)).map(|report| report.to_string()));
+    }
     #[cfg(feature = "planted")]
     if options.planted {
         return told(&planted(threads, options.only.as_deref()));
@@ -61,6 +79,14 @@ fn main() -> ExitCode {
             .map(|report| format!("{report}{:.0} seeds a second", simulation::rate(report.seeds, began)))
             .map_err(|v| v.to_string()),
     )
+}
+
+/// The report, if its books balance.
+fn flood<E: std::fmt::Display>(run: impl Future<Output = Result<load::Report, E>>) -> Result<load::Report, String> {
+    let runtime =
+        tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
+    let report = runtime.block_on(run).map_err(|error| error.to_string())?;
+    if report.balances() { Ok(report) } else { Err(format!("the books do not balance: {report}")) }
 }
 
 fn told(end: &Result<String, String>) -> ExitCode {

@@ -37,6 +37,11 @@ pub fn listen() {
         let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Ear);
         // A second one is a test's own, scoped or not: it hears instead of this one.
         drop(tracing_subscriber::registry().with(lines.with_filter(targets)).try_init());
+        telemetry::metrics_to(|line| {
+            if !DEAF.get() {
+                drop(writeln!(Ear, "{line}"));
+            }
+        });
     });
 }
 

@@ -238,6 +238,10 @@ impl Shop {
         self.world.items("events").into_iter().filter(|item| item.get("vendor").is_some()).collect()
     }
 
+    pub fn clock_now(&self) -> Timestamp {
+        self.clock.now()
+    }
+
     pub fn clock_seconds(&self) -> i64 {
         self.clock.now().as_second()
     }

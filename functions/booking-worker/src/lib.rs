@@ -63,7 +63,7 @@ impl App {
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
         let client = aws.connection(net.sdk()).client();
         let slots = Slots { client: client.clone(), table: config.slots_table };
-        let events = Events { client: client.clone(), table: config.events_table };
+        let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         bookings.warm().await;
         Ok(Self {

@@ -33,6 +33,8 @@ pub struct App {
     pub bookings: Bookings,
     pub slots: Slots,
     pub transport: Arc<dyn Transport>,
+    /// To the sellers' CRMs: to the internet, and to nothing nearer.
+    pub outside: Arc<dyn Transport>,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
 }
@@ -46,10 +48,19 @@ impl App {
         let client = aws.connection(net.sdk()).client();
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
-        let events = Events { client: bookings.client.clone(), table: config.events_table };
+        let events = Events::new(bookings.client.clone(), config.events_table);
         bookings.warm().await;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, events, bookings, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+        Ok(Self {
+            sellers,
+            events,
+            bookings,
+            slots,
+            outside: net.transport_within(config.basics.sellers.reach()),
+            transport: net.transport(),
+            clock: Arc::new(SystemClock),
+            random,
+        })
     }
 
     fn desk<'a>(&'a self, id: &'a SellerId, seller: &'a Seller) -> Desk<'a> {

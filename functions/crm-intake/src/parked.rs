@@ -7,7 +7,10 @@ use crate::{
 };
 use frontdesk::{
     edge::answer::{self, Problem},
-    flow::request_booking::{RequestError, Taken, run_parked},
+    flow::{
+        Desk,
+        request_booking::{RequestError, Taken, run_parked},
+    },
     model::{ids::TriggerId, instant, trigger::Parked},
 };
 use http::StatusCode;
@@ -59,7 +62,9 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let id = TriggerId::parse(id).map_err(|_| Problem::not_found())?;
     let parked = app.bookings.parked(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;
     let parked = parked.ok_or_else(Problem::not_found)?;
-    let ran = Box::pin(run_parked(&app.desk(seller_id, seller), parked)).await.map_err(|error| match error {
+    // Whoever it is read back from is of the seller's naming.
+    let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
+    let ran = Box::pin(run_parked(&desk, parked)).await.map_err(|error| match error {
         RequestError::Store(error) => unavailable(&error),
         RequestError::NotProven(_)
         | RequestError::KeyReused

@@ -51,7 +51,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
-        let events = Events { client: aws.connection(net.sdk()).client(), table: config.events_table };
+        let events = Events::new(aws.connection(net.sdk()).client(), config.events_table);
         events.warm().await;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }

@@ -4,7 +4,13 @@ pub mod config;
 
 use config::Config;
 use frontdesk::{
-    edge::{clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
+    edge::{
+        clock::{self, SystemClock},
+        http::Net,
+        sellers::Source,
+        skew::Skew,
+        telemetry::Metrics,
+    },
     flow::{
         Clock, Random,
         refresh_slots::{Refreshed, needs_person, refresh_slots},
@@ -70,7 +76,8 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
         tracing::warn!(seller = %id, "slots.no_time_left");
         return None;
     }
-    let outcome = refresh_slots(&app.slots, &*app.transport, &*app.clock, &app.random, (id, seller)).await;
+    let popin = Skew::of(&*app.transport, &*app.clock);
+    let outcome = refresh_slots(&app.slots, &popin, &*app.clock, &app.random, (id, seller)).await;
     let mut metrics = Metrics::default();
     match &outcome {
         Ok(Refreshed::Done { slots, dropped }) => {
@@ -94,6 +101,12 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     let ended = app.clock.now();
     if !matches!(outcome, Ok(Refreshed::NotDue)) {
         metrics.seconds("PopinSlotsSeconds", ended.duration_since(now).as_secs_f64());
+        if let Some(skew) = popin.seconds() {
+            metrics.seconds("ClockSkewSeconds", skew);
+        }
+        if let Some(days) = clock::zones_age_days(ended) {
+            metrics.count("ZoneDataAgeDays", usize::try_from(days).unwrap_or_default());
+        }
     }
     metrics.emit(FUNCTION, id.as_str(), ended);
     outcome.ok()

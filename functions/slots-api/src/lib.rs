@@ -18,7 +18,7 @@ use frontdesk::{
         read_slots::{Answer, Free, Query, read_slots},
     },
     model::{hash, ids::SellerId, instant},
-    store::Slots,
+    store::{Shelf, Slots},
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
@@ -30,7 +30,7 @@ const FUNCTION: &str = "slots-api";
 /// What an invocation works with.
 pub struct App {
     pub sellers: Source,
-    pub slots: Slots,
+    pub shelf: Shelf,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -40,9 +40,9 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
-        let slots = Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table };
-        slots.warm().await;
-        Ok(Self { sellers, slots, clock: Arc::new(SystemClock) })
+        let shelf = Shelf::new(Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table });
+        shelf.warm().await;
+        Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }
 }
 
@@ -73,9 +73,12 @@ async fn slots(app: &App, request: &Request, seller: &str) -> Result<Response<Bo
     let Some((id, seller)) = known else { return Err(Problem::origin_not_allowed()) };
     let parameters = request.query_string_parameters();
     let response = match Query::parse(parameters.iter()) {
-        Ok(query) => match read_slots(&app.slots, (id, seller), &query, now).await {
+        Ok(query) => match read_slots(&app.shelf, (id, seller), &query, now).await {
             Ok(Answer::Free(free)) => Ok(free_slots(request, id, &free, now)),
             Ok(Answer::Unavailable { retry_in }) => {
+                let mut metrics = Metrics::default();
+                metrics.count("SlotsUnavailable", 1);
+                metrics.emit(FUNCTION, id.as_str(), now);
                 let detail = "There is no list of slots that is fresh enough to be shown.";
                 let problem =
                     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "slots_unavailable", "Slots unavailable", detail);

@@ -6,13 +6,13 @@ use crate::{
     gateway,
     template::{Function, Template, Unreadable},
 };
-use aws_sdk_dynamodb::Client;
+use aws_sdk_dynamodb::{Client, config::AppName};
 use bytes::Bytes;
 use frontdesk::{
     edge::sellers::Source,
     flow::{Clock, Random, write_back::Tokens},
     popin::Transport,
-    store::{Bookings, Events, Slots},
+    store::{Bookings, Events, Shelf, Slots},
 };
 use futures_util::FutureExt as _;
 use http::Response;
@@ -79,36 +79,51 @@ pub struct Wiring {
 
 impl InProcess {
     pub fn new(template: &Template, wiring: &Wiring) -> Result<Self, Unreadable> {
-        let client = || wiring.client.clone();
-        let events = Events { client: client(), table: template.table_of("EVENTS_TABLE")? };
-        let slots = Slots { client: client(), table: template.table_of("SLOTS_TABLE")? };
-        let bookings = Bookings { client: client(), table: template.table_of("BOOKINGS_TABLE")?, slots: slots.clone() };
+        let (events_table, slots_table) = (template.table_of("EVENTS_TABLE")?, template.table_of("SLOTS_TABLE")?);
+        let bookings_table = template.table_of("BOOKINGS_TABLE")?;
+        // Each by a client of its own name, which is how the database knows whom it was granted to.
+        let events = |function| Events::new(named(&wiring.client, function), events_table.clone());
+        let slots = |function| Slots { client: named(&wiring.client, function), table: slots_table.clone() };
+        let bookings = |function| Bookings {
+            client: named(&wiring.client, function),
+            table: bookings_table.clone(),
+            slots: slots(function),
+        };
         let (sellers, transport) = (&wiring.sellers, &wiring.transport);
         let (clock, random) = (&wiring.clock, &wiring.random);
         Ok(Self {
-            event_intake: event_intake::App { sellers: sellers.clone(), events: events.clone(), clock: clock.clone() },
-            slots_api: slots_api::App { sellers: sellers.clone(), slots: slots.clone(), clock: clock.clone() },
+            event_intake: event_intake::App {
+                sellers: sellers.clone(),
+                events: events("event-intake"),
+                clock: clock.clone(),
+            },
+            slots_api: slots_api::App {
+                sellers: sellers.clone(),
+                shelf: Shelf::new(slots("slots-api")),
+                clock: clock.clone(),
+            },
             crm_intake: crm_intake::App {
                 sellers: sellers.clone(),
-                events: events.clone(),
-                bookings: bookings.clone(),
-                slots: slots.clone(),
+                events: events("crm-intake"),
+                bookings: bookings("crm-intake"),
+                slots: slots("crm-intake"),
                 transport: transport.clone(),
+                outside: wiring.outside.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
             },
             slot_cache: slot_cache::App {
                 sellers: sellers.clone(),
-                slots: slots.clone(),
+                slots: slots("slot-cache"),
                 transport: transport.clone(),
                 clock: clock.clone(),
                 random: random.clone(),
             },
             booking_worker: booking_worker::App {
                 sellers: sellers.clone(),
-                events,
-                bookings,
-                slots,
+                events: events("booking-worker"),
+                bookings: bookings("booking-worker"),
+                slots: slots("booking-worker"),
                 transport: transport.clone(),
                 outside: wiring.outside.clone(),
                 tokens: Tokens::default(),
@@ -184,6 +199,11 @@ impl Invoker {
             Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
         }
     }
+}
+
+fn named(client: &Client, function: &'static str) -> Client {
+    let name = AppName::new(function).expect("a function's name is made of letters and hyphens");
+    Client::from_conf(client.config().to_builder().app_name(name).build())
 }
 
 fn deadline(now: Timestamp, timeout: Duration) -> Timestamp {

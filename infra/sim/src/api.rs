@@ -1,8 +1,9 @@
 //! Popin's API from the outside: who is let in, what goes wrong, what is written down, and how the reply leaves.
 
 use bytes::Bytes;
-use http::header::ACCEPT;
+use http::header::{ACCEPT, DATE, HeaderValue};
 use http::{Method, Request, Response, StatusCode};
+use jiff::fmt::rfc2822;
 use serde_json::Value;
 
 use crate::endpoints::{Desk, Outcome};
@@ -23,7 +24,10 @@ impl Sim {
         }
         // Made before the call is visible, so that a release after that is not missed.
         let released = self.0.released.notified();
-        let (reply, sending) = self.answer(&request);
+        let (mut reply, sending) = self.answer(&request);
+        if let Ok(date) = rfc2822::DateTimePrinter::new().timestamp_to_rfc9110_string(&self.now()) {
+            reply.headers_mut().extend(HeaderValue::try_from(date).ok().map(|date| (DATE, date)));
+        }
         match sending {
             Sending::Now => {}
             Sending::After(wait) => tokio::time::sleep(wait).await,

@@ -188,7 +188,10 @@ pub fn finish(request: &Request, function: &'static str, answer: Result<Response
     let code = response.extensions().get::<Code>().map_or("ok", |code| code.0);
     let id = request.lambda_context_ref().map(|context| context.request_id.as_str()).unwrap_or_default();
     let trace = request.headers().get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).unwrap_or_default();
-    tracing::info!(function, request.id = id, trace.id = trace, http.method = %request.method(), http.status = response.status().as_u16(), code, "request");
+    // Where the answer says that a booking stands: from here on, the worker's lines name it by this id alone.
+    let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
+    let booking = location.and_then(|location| location.rsplit_once('/')).map(|(_, id)| id);
+    tracing::info!(function, request.id = id, trace.id = trace, booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code, "request");
     if let Ok(id) = HeaderValue::from_str(id) {
         response.headers_mut().insert("x-request-id", id);
     }

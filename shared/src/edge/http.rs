@@ -1,5 +1,6 @@
 //! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under reqwest.
 
+use super::env::variable;
 use crate::{
     model::seller::{Reach, is_public},
     popin::{Transport, TransportError},
@@ -23,6 +24,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use reqwest::dns::{Addrs, Name, Resolve, Resolving};
+use rustls::pki_types::{CertificateDer, pem::PemObject};
 use std::{
     error::Error as StdError,
     net::{IpAddr, SocketAddr},
@@ -30,6 +32,8 @@ use std::{
     time::Duration,
 };
 
+/// More roots to trust, as the AWS SDKs name them: a proxy's, or a stand-in's.
+const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The most of a vendor's answer that is read, in bytes.
 const MOST_ANSWER: usize = 1024 * 1024;
 /// Long enough for any vendor that is up; what takes longer was not reached.
@@ -53,7 +57,7 @@ pub struct NoNet(#[source] Box<dyn StdError + Send + Sync>);
 impl Net {
     pub fn new() -> Result<Self, NoNet> {
         let no_net = |error: Box<dyn StdError + Send + Sync>| NoNet(error);
-        let tls = tls().map_err(|error| no_net(Box::new(error)))?;
+        let tls = tls(variable(CA_BUNDLE)).map_err(no_net)?;
         let mut tcp = TcpConnector::new();
         tcp.enforce_http(false);
         tcp.set_nodelay(true);
@@ -103,8 +107,13 @@ impl Net {
     }
 }
 
-fn tls() -> Result<rustls::ClientConfig, rustls::Error> {
-    let roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+fn tls(bundle: Option<String>) -> Result<rustls::ClientConfig, Box<dyn StdError + Send + Sync>> {
+    let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
+    if let Some(path) = bundle.filter(|path| !path.is_empty()) {
+        let more = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
+        // A system's whole bundle has some that nobody can read any more.
+        roots.add_parsable_certificates(more);
+    }
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
         .with_safe_default_protocol_versions()?
         .with_root_certificates(roots)

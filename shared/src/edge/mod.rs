@@ -9,4 +9,5 @@ pub mod origin;
 pub mod proof;
 pub mod secrets;
 pub mod sellers;
+pub mod skew;
 pub mod telemetry;

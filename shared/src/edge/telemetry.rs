@@ -2,14 +2,12 @@
 
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use std::{
-    io::Write,
-    sync::atomic::{AtomicBool, Ordering},
-};
+use std::{io::Write, sync::OnceLock};
 use tracing::Level;
 use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
-static TO_STDOUT: AtomicBool = AtomicBool::new(false);
+/// Who takes the metrics' lines; nobody until somebody is named.
+static TAKER: OnceLock<fn(&str)> = OnceLock::new();
 
 /// Our own crates, which say no more than ids however loud they are.
 pub const OURS: [&str; 7] =
@@ -21,12 +19,24 @@ pub fn targets(level: Level) -> Targets {
     Targets::new().with_default(level.min(Level::INFO)).with_targets(OURS.map(|ours| (ours, level)))
 }
 
+/// Metrics go here from now on. Whoever was first stays.
+pub fn metrics_to(taker: fn(&str)) {
+    TAKER.get_or_init(|| taker);
+}
+
 /// Once per process, in `main` of a function. Elsewhere nothing is installed, and metrics go nowhere.
 pub fn init(level: Level) {
     let lines = tracing_subscriber::fmt::layer().json().flatten_event(true).with_current_span(false);
     let lines = lines.with_writer(std::io::stdout).with_filter(targets(level));
     let installed = tracing_subscriber::registry().with(lines).try_init();
-    TO_STDOUT.store(installed.is_ok(), Ordering::Relaxed);
+    if installed.is_ok() {
+        metrics_to(print);
+    }
+}
+
+fn print(line: &str) {
+    // Nobody can be told that telling failed.
+    drop(writeln!(std::io::stdout().lock(), "{line}"));
 }
 
 /// Metrics of one function's invocation; CloudWatch reads them out of the log line.
@@ -54,12 +64,9 @@ impl Metrics {
 
     /// Writes the line. `dimensions` are names, never people.
     pub fn emit(self, function: &'static str, seller: &str, now: Timestamp) {
-        if self.values.is_empty() || !TO_STDOUT.load(Ordering::Relaxed) {
-            return;
+        if let Some(take) = TAKER.get().filter(|_| !self.values.is_empty()) {
+            take(&self.line(function, seller, now).to_string());
         }
-        let mut line = std::io::stdout().lock();
-        // Nobody can be told that telling failed.
-        drop(writeln!(line, "{}", self.line(function, seller, now)));
     }
 
     fn line(self, function: &'static str, seller: &str, now: Timestamp) -> Value {

@@ -3,7 +3,7 @@
 use crate::{
     model::{diary::Slot, ids::SellerId, instant, seller::Seller},
     popin::dates,
-    store::{self, Slots, slots::Read},
+    store::{self, Shelf},
 };
 use jiff::{SignedDuration, Timestamp, tz::TimeZone};
 
@@ -86,15 +86,15 @@ pub enum Answer {
     },
 }
 
-/// One read of the store, and nothing of Popin.
+/// One read of the store at most, and nothing of Popin. The age is the snapshot's, however it was read.
 pub async fn read_slots(
-    slots: &Slots,
+    shelf: &Shelf,
     seller: (&SellerId, &Seller),
     query: &Query,
     now: Timestamp,
 ) -> Result<Answer, store::Error> {
     let (id, rules) = (seller.0, &seller.1.slots);
-    let diary = slots.read(id, now, Read::Eventual).await?;
+    let diary = shelf.read(id, now).await?;
     let until_due =
         diary.refresh.next_due.map_or(SignedDuration::ZERO, |due| due.duration_since(now)).max(SignedDuration::ZERO);
     let readable = diary.usable(rules, now).and_then(|snapshot| Some((snapshot, dates::zone(&snapshot.timezone)?)));

@@ -5,6 +5,7 @@ use super::{
     index::entry_item,
     item::{Item, keyed, n, s},
     keys, lost, pause_after,
+    recent::Recent,
 };
 use crate::model::{
     event::{Event, Far, KEPT},
@@ -21,6 +22,7 @@ use aws_sdk_dynamodb::{
 pub struct Events {
     pub client: Client,
     pub table: String,
+    recent: Recent,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -35,10 +37,27 @@ const MOST_PARTS: usize = 100;
 const NEW: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
 impl Events {
-    /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction.
-    /// `people` are the keyed hashes of the persons that it tells of: an entry for each is written along, as far as one
-    /// transaction goes.
+    pub fn new(client: Client, table: String) -> Self {
+        Self { client, table, recent: Recent::default() }
+    }
+
+    /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction; none
+    /// for a copy of what this process has put. `people` are the keyed hashes of the persons that it tells of: an entry for
+    /// each is written along, as far as one transaction goes.
     pub async fn put(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
+        // Under a key of its own for good: what has a window is new again when that is over.
+        let own = event.standing.others.is_empty().then(|| keys::event(&event.seller, &event.standing.place));
+        if own.as_ref().is_some_and(|key| self.recent.knows(key)) {
+            return Ok(Stored::Duplicate);
+        }
+        let stored = self.write(event, people).await?;
+        if let Some(key) = &own {
+            self.recent.note(key);
+        }
+        Ok(stored)
+    }
+
+    async fn write(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
         let others = &event.standing.others;
         let (mut item, mut rest) = items(event);
         // Beside the event, its checks and further parts, and the quarantine: erasing takes out two entries of it at most.

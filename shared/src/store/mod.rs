@@ -8,14 +8,17 @@ pub mod index;
 mod item;
 pub mod keys;
 pub mod parked;
+mod recent;
 mod record;
 pub mod requests;
+pub mod shelf;
 pub mod slots;
 mod write_backs;
 
 pub use bookings::Bookings;
 pub use events::Events;
 pub use gate::Gates;
+pub use shelf::Shelf;
 pub use slots::Slots;
 
 use aws_sdk_dynamodb::{

@@ -1,6 +1,7 @@
 //! The embedded database, and the SDK's HTTP client that hands calls to it in process: counted, priced, and faulty on request.
 
 use super::{
+    access::{self, Access},
     dispatch,
     faults::{self, DbFault, FaultHook},
     plain,
@@ -23,7 +24,7 @@ use dynoxide::{Database, storage_backend};
 use frontdesk::flow::Clock;
 use serde_json::{Value, json};
 use std::{
-    collections::VecDeque,
+    collections::{BTreeSet, VecDeque},
     fmt, mem,
     path::Path,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
@@ -47,6 +48,9 @@ pub type Pace = Arc<dyn Fn() -> (Duration, Duration) + Send + Sync>;
 /// Is told of every write that took place: its operation and its body.
 pub type Watch = Arc<dyn Fn(&str, &Value) + Send + Sync>;
 
+/// Whether a function may; `None` of it is not asked.
+pub type Grants = Arc<dyn Fn(&str, &Access) -> bool + Send + Sync>;
+
 /// One database. Clones are the same.
 #[derive(Clone)]
 pub struct Embedded(Arc<Inner>);
@@ -58,12 +62,17 @@ struct Inner {
     pace: Mutex<Option<Pace>>,
     watch: Mutex<Option<Watch>>,
     checkpoint: Mutex<Option<Checkpoint>>,
+    grants: Mutex<Option<Grants>>,
     written: Notify,
 }
 
 /// One call that the SDK made, its retries each for themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DbCall {
+    /// The function; empty when somebody else called.
+    pub caller: String,
+    /// What it has to be granted for that.
+    pub needed: BTreeSet<Access>,
     pub operation: String,
     /// The first one, when there are several.
     pub table: String,
@@ -114,6 +123,7 @@ impl Embedded {
             pace: Mutex::default(),
             watch: Mutex::default(),
             checkpoint: Mutex::default(),
+            grants: Mutex::default(),
             written: Notify::new(),
         }))
     }
@@ -144,6 +154,11 @@ impl Embedded {
     /// From now on; without one, a call lets others in between and takes no time.
     pub fn set_pace(&self, pace: Option<Pace>) {
         *lock(&self.0.pace) = pace;
+    }
+
+    /// What functions may, from now on. Without it, everything.
+    pub fn set_grants(&self, grants: Option<Grants>) {
+        *lock(&self.0.grants) = grants;
     }
 
     /// From now on; `None` ends it.
@@ -193,8 +208,12 @@ impl Embedded {
         self.0.db.sweep_ttl().map_err(|error| NoDatabase(error.to_string()))
     }
 
-    fn handle(&self, operation: &str, body: &[u8]) -> Result<(u16, String), ConnectorError> {
+    fn handle(&self, caller: Option<&str>, operation: &str, body: &[u8]) -> Result<(u16, String), ConnectorError> {
         let mut body: Value = serde_json::from_slice(body).map_err(|error| ConnectorError::user(error.into()))?;
+        let needed = access::needed(operation, &body);
+        if let Some(denied) = self.denied(caller, &needed) {
+            return Ok(denied);
+        }
         let hook = lock(&self.0.fault).clone();
         let fault = hook.map_or(DbFault::None, |hook| hook(operation, &body));
         let reply = match fault {
@@ -204,8 +223,14 @@ impl Embedded {
             DbFault::Unreachable => (0, String::new()),
         };
         let lost = matches!(fault, DbFault::LoseReply | DbFault::Unreachable);
-        self.remember(operation, &body, &reply, lost);
+        self.remember((caller, needed), (operation, &body), &reply, lost);
         if lost { Err(ConnectorError::io("the connection broke, on request".into())) } else { Ok(reply) }
+    }
+
+    fn denied(&self, caller: Option<&str>, needed: &BTreeSet<Access>) -> Option<(u16, String)> {
+        let (grants, caller) = (lock(&self.0.grants).clone()?, caller?);
+        let missing = needed.iter().find(|access| !grants(caller, access))?;
+        Some(access::denied(caller, missing))
     }
 
     /// Every call is asked what it consumes, so that tests can hold it against its price.
@@ -226,7 +251,13 @@ impl Embedded {
         reply
     }
 
-    fn remember(&self, operation: &str, body: &Value, (status, answer): &(u16, String), lost: bool) {
+    fn remember(
+        &self,
+        (caller, needed): (Option<&str>, BTreeSet<Access>),
+        (operation, body): (&str, &Value),
+        (status, answer): &(u16, String),
+        lost: bool,
+    ) {
         let capacity = serde_json::from_str::<Value>(answer).unwrap_or_default()["ConsumedCapacity"].take();
         let sum = |tables: &Vec<Value>| tables.iter().filter_map(|table| table["CapacityUnits"].as_f64()).sum();
         let consumed = capacity.as_array().map(sum).or_else(|| capacity["CapacityUnits"].as_f64());
@@ -235,7 +266,8 @@ impl Embedded {
             calls.pop_front();
         }
         let status = if lost { 0 } else { *status };
-        calls.push_back(DbCall { operation: operation.to_owned(), table: table_of(body), consumed, status });
+        let (caller, operation) = (caller.unwrap_or_default().to_owned(), operation.to_owned());
+        calls.push_back(DbCall { caller, needed, operation, table: table_of(body), consumed, status });
     }
 }
 
@@ -262,6 +294,8 @@ impl HttpConnector for Embedded {
         HttpConnectorFuture::new(async move {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
+            let agent = request.headers().get("x-amz-user-agent").or_else(|| request.headers().get("user-agent"));
+            let caller = agent.and_then(access::caller).map(str::to_owned);
             let body = mem::replace(request.body_mut(), SdkBody::empty());
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
             let checkpoint = lock(&this.0.checkpoint).clone();
@@ -273,9 +307,9 @@ impl HttpConnector for Embedded {
             tokio::task::yield_now().await;
             pass(there).await;
             let (status, answer) = if Handle::current().runtime_flavor() == RuntimeFlavor::MultiThread {
-                tokio::task::block_in_place(|| this.handle(&operation, body))?
+                tokio::task::block_in_place(|| this.handle(caller.as_deref(), &operation, body))?
             } else {
-                this.handle(&operation, body)?
+                this.handle(caller.as_deref(), &operation, body)?
             };
             fate::pass(escort.as_ref(), Passage::Done).await;
             pass(back).await;

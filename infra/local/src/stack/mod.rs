@@ -67,6 +67,10 @@ impl Stack {
         let sim = ground.sim(api_port, sim_port)?;
         let (client, embedded) = ground.database(cli)?;
         dynamodb::create_missing(&client, &ground.template.tables).await?;
+        if let Some(embedded) = &embedded {
+            let granted = ground.template.clone();
+            embedded.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
+        }
 
         let mut tasks = JoinSet::new();
         if let (Some(door), Some(embedded)) = (doors.dynamodb, &embedded) {

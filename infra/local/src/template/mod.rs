@@ -1,13 +1,18 @@
 //! The deployed template as this machine reads it: tables, routes, stream mappings, schedules, environment.
 
+mod grants;
 mod properties;
 mod resolve;
 #[cfg(test)]
 mod tests;
 
+use crate::dynamodb::Access;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// The file that is deployed, kept in the binary so that it runs from anywhere.
 const DEPLOYED: &str = include_str!("../../../template.yaml");
@@ -43,6 +48,8 @@ pub struct Function {
     pub routes: Vec<Route>,
     pub streams: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,
+    /// What its policy lets it do with tables and indices.
+    pub grants: BTreeSet<Access>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -91,9 +98,14 @@ impl Template {
             match resource["Type"].as_str() {
                 Some("AWS::DynamoDB::Table") => template.tables.push(properties::table(id, resource)?),
                 Some("AWS::Serverless::Function") => template.functions.push(properties::function(id, resource)?),
-                // The API is this machine's front door; secrets, queues and log groups have stand-ins of their own.
+                // The API is this machine's front door; secrets, queues and log groups have stand-ins of their own. What
+                // watches, names and releases changes nothing that one machine could show.
                 Some(
                     "AWS::Serverless::HttpApi"
+                    | "AWS::ApiGatewayV2::DomainName"
+                    | "AWS::ApiGatewayV2::ApiMapping"
+                    | "AWS::Route53::RecordSet"
+                    | "AWS::Lambda::Function"
                     | "AWS::SecretsManager::Secret"
                     | "AWS::SQS::Queue"
                     | "AWS::SQS::QueuePolicy"
@@ -113,6 +125,9 @@ impl Template {
             }
         }
         template.name_stream_tables(&resources)?;
+        for function in &mut template.functions {
+            function.grants = grants::of(&function.name, &resources)?;
+        }
         Ok(template)
     }
 
@@ -127,6 +142,11 @@ impl Template {
             Some(Variable::Sellers) | None => None,
         });
         found.ok_or_else(|| Unreadable(format!("no function has {variable}")))
+    }
+
+    /// Whether a function's policy lets it do this.
+    pub fn grants(&self, function: &str, access: &Access) -> bool {
+        self.function(function).is_some_and(|function| function.grants.contains(access))
     }
 
     /// Mappings name a stream by its table's logical id.

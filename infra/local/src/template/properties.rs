@@ -3,7 +3,10 @@
 use super::{Function, Route, Schedule, StreamMapping, Table, Unreadable, Variable, part};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{collections::BTreeMap, time::Duration};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    time::Duration,
+};
 
 /// What `CreateTable` takes as it is written.
 const COPIED: [&str; 5] =
@@ -142,6 +145,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         routes: Vec::new(),
         streams: Vec::new(),
         schedules: Vec::new(),
+        grants: BTreeSet::new(),
         name,
     };
     for (event, trigger) in properties.events {

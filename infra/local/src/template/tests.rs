@@ -85,3 +85,21 @@ fn what_is_not_known_here_is_named() {
     let tag = with_event("{ Type: HttpApi, Properties: { Path: !Join ['', ['/a']], Method: GET } }");
     assert!(refusal(&tag).contains("!Join"));
 }
+
+#[test]
+fn what_a_condition_leaves_out_is_not_there() {
+    let yaml = "Parameters: { Name: { Type: String, Default: '' } }
+Conditions:
+  Named: !Not [!Equals [!Ref Name, '']]
+  Unnamed: !Not [!Condition Named]
+  Both: !And [!Condition Named, !Condition Unnamed]
+Resources:
+  A: { Type: AWS::SNS::Topic, Condition: Named }
+  B: { Type: AWS::SNS::Topic, Condition: Unnamed, Properties: { Size: !If [Named, 1, 2], None: !If [Both, 1, !Ref AWS::NoValue] } }
+";
+    let found = resolve::resources(yaml).unwrap();
+    assert_eq!(found.keys().collect::<Vec<_>>(), ["B"]);
+    assert_eq!(found["B"]["Properties"], json!({ "Size": 2, "None": null }));
+    let other = yaml.replace("Condition: Unnamed, P", "Condition: Other, P");
+    assert!(refusal(&other).contains("there is no condition Other"), "{}", refusal(&other));
+}

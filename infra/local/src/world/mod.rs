@@ -87,6 +87,8 @@ impl World {
         let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
         dynamodb::create_missing(&client, &template.tables).await?;
         db.reset_calls();
+        let granted = template.clone();
+        db.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
         let wiring = Wiring {
             sellers: Source::fixed(sellers),
             client,

@@ -1,0 +1,124 @@
+//! Alarms and the dashboard look at what the code tells, and each alarm leads to a page of the Runbook.
+
+use local::template::Template;
+use serde_json::Value;
+use serde_yaml_ng::Value as Yaml;
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    fs,
+};
+use system_tests::tour::tour;
+
+fn read(path: &str) -> String {
+    fs::read_to_string(format!("{}/../{path}", env!("CARGO_MANIFEST_DIR"))).unwrap()
+}
+
+fn template() -> Yaml {
+    serde_yaml_ng::from_str(&read("infra/template.yaml")).unwrap()
+}
+
+fn resources<'t>(template: &'t Yaml, kind: &'t str) -> impl Iterator<Item = (&'t str, &'t Yaml)> {
+    let all = template["Resources"].as_mapping().unwrap().iter();
+    all.filter(move |(_, resource)| resource["Type"] == kind)
+        .map(|(id, resource)| (id.as_str().unwrap(), &resource["Properties"]))
+}
+
+fn text(yaml: &Yaml) -> String {
+    let inner = if let Yaml::Tagged(tagged) = yaml { &tagged.value } else { yaml };
+    inner.as_str().unwrap_or_else(|| panic!("not a text: {inner:?}")).to_owned()
+}
+
+/// Function and metric, of everything in our own name space that an alarm or the dashboard looks at.
+fn looked_at(template: &Yaml) -> Vec<(String, String, String)> {
+    let mut found = Vec::new();
+    let function = |dimensions: &Yaml| {
+        let dimensions = dimensions.as_sequence().unwrap();
+        assert_eq!(dimensions.len(), 1, "the code tells of one set of dimensions without a seller: function");
+        assert_eq!(text(&dimensions[0]["Name"]), "function");
+        text(&dimensions[0]["Value"])
+    };
+    for (id, alarm) in resources(template, "AWS::CloudWatch::Alarm") {
+        let metrics =
+            alarm["Metrics"].as_sequence().into_iter().flatten().map(|metric| &metric["MetricStat"]["Metric"]);
+        for metric in std::iter::once(alarm).chain(metrics).filter(|metric| metric["Namespace"] == "Frontdesk") {
+            found.push((id.to_owned(), function(&metric["Dimensions"]), text(&metric["MetricName"])));
+        }
+    }
+    let (_, dashboard) = resources(template, "AWS::CloudWatch::Dashboard").next().unwrap();
+    let body: Value = serde_json::from_str(&text(&dashboard["DashboardBody"])).unwrap();
+    for metric in
+        body["widgets"].as_array().unwrap().iter().flat_map(|one| one["properties"]["metrics"].as_array().unwrap())
+    {
+        let word = |at: usize| metric[at].as_str().unwrap_or_default().to_owned();
+        if word(0) == "Frontdesk" {
+            assert_eq!(word(2), "function");
+            found.push(("Dashboard".to_owned(), word(3), word(1)));
+        }
+    }
+    found
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_is_looked_at_is_told_under_that_name() {
+    let tour = tour().await;
+    let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
+    for line in tour.told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
+        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+            let names = told.entry(line["function"].as_str().unwrap().to_owned()).or_default();
+            names.insert(metric["Name"].as_str().unwrap().to_owned());
+        }
+    }
+    // Where a booking stands is told in one place, by the worker and, for a caller that waits, by the intake.
+    assert!(read("functions/crm-intake/src/bookings.rs").contains("booking_view::tell("));
+    let of_bookings: BTreeSet<_> =
+        told["booking-worker"].iter().filter(|name| name.starts_with("Bookings")).cloned().collect();
+    told.entry("crm-intake".to_owned()).or_default().extend(of_bookings);
+    let looked_at = looked_at(&template());
+    assert!(looked_at.len() > 20, "{looked_at:?}");
+    for (who, function, metric) in looked_at {
+        let names = told.get(&function).unwrap_or_else(|| panic!("{function} tells of nothing"));
+        assert!(names.contains(&metric), "{who} looks at {metric} of {function}, which tells of {names:?}");
+    }
+}
+
+/// As GitHub makes an anchor of a heading.
+fn anchor(heading: &str) -> String {
+    let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
+    kept.replace(' ', "-")
+}
+
+#[test]
+fn every_alarm_leads_to_a_heading_of_the_runbook_and_every_heading_has_its_alarm() {
+    let readme = read("infra/README.md");
+    let runbook = readme.split("\n## Runbook\n").nth(1).unwrap().split("\n## ").next().unwrap();
+    let headings: BTreeSet<String> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).map(anchor).collect();
+    let template = template();
+    let mut linked = BTreeSet::new();
+    for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
+        let description = text(&alarm["AlarmDescription"]);
+        let (_, to) =
+            description.split_once(" ${RunbookUrl}#").unwrap_or_else(|| panic!("{id} leads nowhere: {description}"));
+        assert!(headings.contains(to), "{id} leads to {to}, and there are {headings:?}");
+        assert!(!alarm["AlarmActions"].as_sequence().unwrap().is_empty(), "{id} tells nobody");
+        linked.insert(to.to_owned());
+    }
+    assert_eq!(linked, headings);
+}
+
+#[test]
+fn every_function_has_an_alarm_for_its_errors_and_its_throttling() {
+    let yaml = template();
+    let alarms: Vec<_> = resources(&yaml, "AWS::CloudWatch::Alarm").collect();
+    let functions = Template::deployed().unwrap().functions.len();
+    for metric in ["Errors", "Throttles"] {
+        let watched: BTreeSet<String> = alarms
+            .iter()
+            .filter(|(_, alarm)| alarm["Namespace"] == "AWS/Lambda" && alarm["MetricName"] == metric)
+            .map(|(_, alarm)| text(&alarm["Dimensions"][0]["Value"]))
+            .collect();
+        assert_eq!(watched.len(), functions, "{metric}: {watched:?}");
+    }
+    let queues = resources(&yaml, "AWS::SQS::Queue").map(|(id, _)| format!("{id}.QueueName")).collect::<BTreeSet<_>>();
+    let watched = alarms.iter().filter(|(_, alarm)| alarm["Namespace"] == "AWS/SQS");
+    assert_eq!(watched.map(|(_, alarm)| text(&alarm["Dimensions"][0]["Value"])).collect::<BTreeSet<_>>(), queues);
+}

@@ -1,0 +1,173 @@
+//! What a million costs, by a price list and by what was counted; README prints the table.
+
+use local::dynamodb::DbCall;
+use serde_json::{Value, json};
+use std::{env, fmt::Write as _, fs};
+use system_tests::{
+    overheard,
+    shop::{Shop, lead, page_id},
+};
+
+/// us-east-1, on demand, arm64, without the free tier, as read on 2026-11-21; dollars.
+mod price {
+    /// A million requests of up to 512 KB to an HTTP API.
+    pub(super) const API: f64 = 1.00;
+    /// A million invocations.
+    pub(super) const INVOCATIONS: f64 = 0.20;
+    pub(super) const GB_SECOND: f64 = 0.000_013_333_4;
+    /// A million write request units; of read request units.
+    pub(super) const WRITES: f64 = 0.625;
+    pub(super) const READS: f64 = 0.125;
+    /// A gigabyte of log lines taken in.
+    pub(super) const LOG_GB: f64 = 0.50;
+    pub(super) const READ_ON: &str = "2026-11-21";
+}
+
+/// How long an invocation takes, in seconds: a call of DynamoDB is some 4 ms, one of Popin's some 300.
+const DYNAMODB: f64 = 0.004;
+const POPIN: f64 = 0.300;
+
+#[derive(Default)]
+struct Cost {
+    requests: f64,
+    invocations: f64,
+    gb_seconds: f64,
+    writes: f64,
+    reads: f64,
+    log_bytes: f64,
+}
+
+impl Cost {
+    /// What was asked of the database and told since the last time, by `invocations` of `mb` that take `seconds` each.
+    fn counted(shop: &Shop, requests: f64, invocations: f64, mb: f64, seconds: f64) -> Self {
+        let units = |calls: &[DbCall], read: bool| -> f64 {
+            let reads = ["GetItem", "Query"];
+            let of = calls.iter().filter(|call| reads.contains(&call.operation.as_str()) == read);
+            of.filter_map(|call| call.consumed).fold(0.0, |sum, units| sum + units)
+        };
+        let calls = shop.world.db.calls();
+        shop.world.db.reset_calls();
+        let told = overheard::kept();
+        overheard::keep();
+        let log_bytes: usize = told.lines().filter(|line| is_told_by_default(line)).map(|line| line.len() + 1).sum();
+        Self {
+            requests,
+            invocations,
+            gb_seconds: invocations * seconds * mb / 1024.0,
+            writes: units(&calls, false),
+            reads: units(&calls, true),
+            log_bytes: f64::from(u32::try_from(log_bytes).unwrap()),
+        }
+    }
+
+    fn by(self, parts: f64) -> Self {
+        Self {
+            requests: self.requests / parts,
+            invocations: self.invocations / parts,
+            gb_seconds: self.gb_seconds / parts,
+            writes: self.writes / parts,
+            reads: self.reads / parts,
+            log_bytes: self.log_bytes / parts,
+        }
+    }
+
+    /// For a million: the API, Lambda, the database, and the log.
+    fn dollars(&self) -> [f64; 4] {
+        [
+            self.requests * price::API,
+            self.invocations * price::INVOCATIONS + self.gb_seconds * price::GB_SECOND * 1e6,
+            self.writes * price::WRITES + self.reads * price::READS,
+            self.log_bytes * 1e6 / 1e9 * price::LOG_GB,
+        ]
+    }
+}
+
+/// At `LOG_LEVEL=info`, metrics with it.
+fn is_told_by_default(line: &str) -> bool {
+    let line: Value = serde_json::from_str(line).unwrap_or_default();
+    line.get("_aws").is_some() || ["ERROR", "WARN", "INFO"].iter().any(|level| line["level"] == *level)
+}
+
+async fn table() -> Vec<(&'static str, Cost)> {
+    overheard::keep();
+    let shop = Shop::open().await;
+    shop.book("k0", Some(10), &lead(9)).await;
+    shop.settle().await;
+    let event = |n: u32| json!({"id": page_id(n), "source": "popin", "name": "popin_open", "data": {"uid": "u"}});
+    let none = Cost::counted(&shop, 0.0, 0.0, 128.0, 0.0);
+    assert!(none.writes > 0.0);
+    let mut rows = Vec::new();
+    shop.collect(json!([event(1)])).await;
+    rows.push(("a page event, alone", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
+    shop.collect(json!((2..12).map(event).collect::<Vec<_>>())).await;
+    rows.push(("a page event, in a batch of 10", Cost::counted(&shop, 1.0, 1.0, 128.0, 3.0 * DYNAMODB).by(10.0)));
+    shop.collect(json!([event(1)])).await;
+    rows.push(("a copy that the process knows", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB / 4.0)));
+    let webhook = json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000});
+    shop.popin_webhook(webhook.to_string()).await;
+    rows.push(("a webhook", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
+    shop.slots("").await;
+    rows.push(("the slots, read", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
+    shop.slots("").await;
+    rows.push(("the slots, from the copy", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB / 4.0)));
+    shop.trigger("msg_1", &lead(1)).await;
+    let accepted = Cost::counted(&shop, 1.0, 1.0, 256.0, DYNAMODB);
+    shop.settle().await;
+    // The worker twice, for the booking and for its witness; and Popin's two webhooks, each a request.
+    let mut booked = Cost::counted(&shop, 2.0, 4.0, 256.0, (2.0 * POPIN + 20.0 * DYNAMODB) / 4.0);
+    booked.requests += accepted.requests;
+    booked.invocations += accepted.invocations;
+    booked.gb_seconds += accepted.gb_seconds;
+    booked.writes += accepted.writes;
+    booked.reads += accepted.reads;
+    booked.log_bytes += accepted.log_bytes;
+    rows.push(("a booking, from the trigger to the witness", booked));
+    rows
+}
+
+fn print(rows: &[(&str, Cost)]) -> String {
+    let mut text = format!(
+        "| a million of (prices of {}) | write units | read units | API $ | Lambda $ | DynamoDB $ | log $ | together $ |\n|---|---|---|---|---|---|---|---|\n",
+        price::READ_ON
+    );
+    for (what, cost) in rows {
+        let [api, lambda, database, log] = cost.dollars();
+        let (writes, reads, all) = (cost.writes, cost.reads, api + lambda + database + log);
+        writeln!(
+            text,
+            "| {what} | {writes:.1} | {reads:.1} | {api:.2} | {lambda:.2} | {database:.2} | {log:.2} | {all:.2} |"
+        )
+        .unwrap();
+    }
+    text
+}
+
+#[tokio::test(start_paused = true)]
+async fn readme_prints_what_a_million_costs() {
+    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+    let readme = fs::read_to_string(path).unwrap();
+    let (before, rest) = readme.split_once("<!-- costs: begin -->\n").unwrap();
+    let (printed, after) = rest.split_once("<!-- costs: end -->").unwrap();
+    let rows = table().await;
+    let counted = print(&rows);
+    if env::var_os("UPDATE").is_some() {
+        fs::write(path, format!("{before}<!-- costs: begin -->\n{counted}<!-- costs: end -->{after}")).unwrap();
+        return;
+    }
+    assert_eq!(printed, counted, "UPDATE=1 prints it");
+}
+
+/// The floor for durable and told apart from its copies.
+#[tokio::test(start_paused = true)]
+async fn a_new_event_is_one_write_unit_and_a_known_copy_and_a_second_look_are_nothing() {
+    let rows = table().await;
+    let cost = |what: &str| &rows.iter().find(|(name, _)| *name == what).unwrap().1;
+    let units = |what| (cost(what).writes, cost(what).reads);
+    for what in ["a page event, alone", "a page event, in a batch of 10", "a webhook"] {
+        assert_eq!(units(what), (1.0, 0.0), "{what}");
+    }
+    for what in ["a copy that the process knows", "the slots, from the copy"] {
+        assert_eq!(units(what), (0.0, 0.0), "{what}");
+    }
+    assert!(units("the slots, read").0 == 0.0 && units("the slots, read").1 <= 1.0, "{:?}", units("the slots, read"));
+}

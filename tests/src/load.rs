@@ -1,0 +1,196 @@
+//! A flood into the whole cloud on one machine: what is acknowledged is counted against what is stored.
+
+use crate::shop::{ORIGIN, sellers};
+use bytes::Bytes;
+use frontdesk::edge::clock::SystemClock;
+use http::{Method, Request};
+use local::{
+    dynamodb,
+    template::Template,
+    world::{Weather, World, WorldOptions},
+};
+use serde_json::{Value, json};
+use std::{
+    error::Error,
+    fmt, fs,
+    sync::Arc,
+    time::{Duration, Instant},
+};
+
+/// After so many events of a soak, they are counted and taken out of the table, and the memory is looked at.
+const LOOK: u64 = 20_000;
+/// One event in so many comes a second time.
+const COPIES: u64 = 10;
+
+/// What came of it.
+#[derive(Debug, Default)]
+pub struct Report {
+    pub sent: u64,
+    pub accepted: u64,
+    pub duplicate: u64,
+    pub stored: u64,
+    /// In microseconds, of the handler alone, in order.
+    pub took: Vec<u64>,
+    /// In MB, at each look.
+    pub memory: Vec<f64>,
+    /// How late the last one began.
+    pub behind: Duration,
+}
+
+impl Report {
+    fn quantile(&self, share: f64) -> u64 {
+        let mut sorted = self.took.clone();
+        sorted.sort_unstable();
+        #[expect(
+            clippy::cast_possible_truncation,
+            clippy::cast_sign_loss,
+            clippy::cast_precision_loss,
+            reason = "a rank"
+        )]
+        let rank = ((sorted.len().saturating_sub(1)) as f64 * share) as usize;
+        sorted.get(rank).copied().unwrap_or_default()
+    }
+
+    /// Nothing lost, nothing doubled, every copy told.
+    pub fn balances(&self) -> bool {
+        self.accepted == self.stored && self.accepted + self.duplicate == self.sent
+    }
+}
+
+impl fmt::Display for Report {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        let Self { sent, accepted, duplicate, stored, behind, memory, .. } = self;
+        writeln!(f, "{sent} sent: {accepted} accepted, {duplicate} known; {stored} stored")?;
+        writeln!(
+            f,
+            "handler p50 {} us, p99 {} us; the last one began {behind:?} late",
+            self.quantile(0.5),
+            self.quantile(0.99)
+        )?;
+        if let (Some(first), Some(last)) = (memory.first(), memory.last()) {
+            writeln!(f, "memory {first:.1} MB at the first look, {last:.1} MB at the last of {}", memory.len())?;
+        }
+        Ok(())
+    }
+}
+
+type Trouble = Box<dyn Error + Send + Sync>;
+
+async fn world() -> Result<World, Trouble> {
+    let options = WorldOptions {
+        sellers: sellers(|_| {}),
+        seats: 1,
+        clock: Arc::new(SystemClock),
+        seed: 7,
+        transport: None,
+        outside: None,
+        weather: Weather::default(),
+    };
+    World::start(options).await
+}
+
+fn event(n: u64) -> Request<Bytes> {
+    let id = format!("018f2b6e-7c1a-7e3b-9d0a-{n:012x}");
+    let event = json!({"id": id, "source": "popin", "name": "popin_open", "data": {"uid": format!("u{n}"), "page": "x".repeat(200)}});
+    let body = json!({ "events": [event] }).to_string();
+    request(Method::POST, "/v1/collect/acme", body)
+}
+
+fn request(method: Method, path: &str, body: String) -> Request<Bytes> {
+    let mut request = Request::new(Bytes::from(body));
+    *request.method_mut() = method;
+    *request.uri_mut() = path.parse().expect("the path is our own");
+    request.headers_mut().insert("origin", ORIGIN.parse().expect("the origin is our own"));
+    request
+}
+
+/// `rate` events a second for `seconds`; a tenth of them copies.
+pub async fn events(rate: u64, seconds: u64) -> Result<Report, Trouble> {
+    let world = world().await?;
+    let mut report = Report::default();
+    let began = Instant::now();
+    for n in 0..rate * seconds {
+        report.behind = until(began, n, rate).await;
+        take(&world, &mut report, n).await;
+    }
+    report.stored = stored(&world);
+    Ok(report)
+}
+
+/// `rate` looks at the slots a second for `seconds`: an answer that is no 200 counts as lost.
+pub async fn slots(rate: u64, seconds: u64) -> Result<Report, Trouble> {
+    let world = world().await?;
+    world.tick("slot-cache").await?;
+    let mut report = Report::default();
+    let began = Instant::now();
+    for n in 0..rate * seconds {
+        report.behind = until(began, n, rate).await;
+        let at = Instant::now();
+        let answer = world.http(request(Method::GET, "/v1/slots/acme", String::new())).await;
+        report.took.push(micros(at));
+        report.sent += 1;
+        report.accepted += u64::from(answer.status() == 200);
+    }
+    report.stored = report.sent;
+    Ok(report)
+}
+
+/// As many events as fast as they go. What was counted is taken out again, so that only what leaks can grow.
+pub async fn soak(count: u64) -> Result<Report, Trouble> {
+    let mut report = Report::default();
+    let world = world().await?;
+    for n in 0..count {
+        take(&world, &mut report, n).await;
+        if (n + 1).is_multiple_of(LOOK) || n + 1 == count {
+            report.stored += stored(&world);
+            // The functions stay as they are; their table and its stream are made anew beneath them.
+            empty(&world).await?;
+            report.memory.push(memory());
+            report.took.clear();
+        }
+    }
+    Ok(report)
+}
+
+async fn empty(world: &World) -> Result<(), Trouble> {
+    world.db.call("DeleteTable", &json!({"TableName": "frontdesk-events"}))?;
+    let client = dynamodb::client(world.db.http(), Some("http://dynamodb.test".to_owned()));
+    Ok(dynamodb::create_missing(&client, &Template::deployed()?.tables).await?)
+}
+
+async fn take(world: &World, report: &mut Report, n: u64) {
+    for _ in 0..=u64::from(n.is_multiple_of(COPIES)) {
+        let request = event(n);
+        let at = Instant::now();
+        let answer = world.http(request).await;
+        report.took.push(micros(at));
+        let body: Value = serde_json::from_slice(answer.body()).unwrap_or_default();
+        report.sent += 1;
+        report.accepted += body["accepted"].as_u64().unwrap_or_default();
+        report.duplicate += body["duplicate"].as_u64().unwrap_or_default();
+    }
+}
+
+/// Waits for the turn of the `n`th, and says how late it is.
+async fn until(began: Instant, n: u64, rate: u64) -> Duration {
+    let due = began + Duration::from_micros(n * 1_000_000 / rate.max(1));
+    tokio::time::sleep_until(due.into()).await;
+    due.elapsed()
+}
+
+fn micros(since: Instant) -> u64 {
+    u64::try_from(since.elapsed().as_micros()).unwrap_or(u64::MAX)
+}
+
+/// Not the entries beside them.
+fn stored(world: &World) -> u64 {
+    world.items("events").iter().filter(|item| item.get("vendor").is_some()).count() as u64
+}
+
+/// The resident part of this process, in MB; 0 where it is not told.
+fn memory() -> f64 {
+    let status = fs::read_to_string("/proc/self/status").unwrap_or_default();
+    let line = status.lines().find_map(|line| line.strip_prefix("VmRSS:"));
+    let kilobytes: f64 = line.and_then(|line| line.trim().trim_end_matches(" kB").parse().ok()).unwrap_or_default();
+    kilobytes / 1024.0
+}

@@ -1,0 +1,161 @@
+//! A tour of the house: everything that a function ever does, once, with what it asked of the database and what it told.
+
+use crate::{
+    canary::{EMAIL, NAME, NUMBER, forget},
+    overheard,
+    shop::{Shop, lead, page_id, sellers},
+};
+use frontdesk::{
+    model::{
+        event::{Event, UnknownReason, Vendor},
+        ids::TableVersion,
+        kind::Kind,
+        seller::Sellers,
+        trust::Trust,
+    },
+    store::Events,
+    vendors,
+};
+use jiff::SignedDuration;
+use local::{
+    dynamodb::{DbCall, DbFault},
+    functions::Invoker,
+};
+use serde_json::{Value, json};
+use sim::{Fault, FaultOrder, Target, WebhookMode};
+use std::sync::Arc;
+
+/// What was done and said on the way.
+pub struct Tour {
+    pub calls: Vec<DbCall>,
+    /// Log lines and metrics, line by line.
+    pub told: String,
+}
+
+pub async fn tour() -> Tour {
+    overheard::keep();
+    let mut calls = Vec::new();
+    let shop = Shop::open().await;
+    start(&shop).await;
+    events(&shop).await;
+    bookings(&shop).await;
+    diary(&shop).await;
+    forget(&shop, &json!({"phone": NUMBER})).await;
+    calls.extend(shop.world.db.calls());
+    let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"give_up_seconds": 1}))).await;
+    shop.tick("slot-cache").await;
+    gives_up(&shop).await;
+    calls.extend(shop.world.db.calls());
+    Tour { calls, told: overheard::kept() }
+}
+
+/// What each function's process does before its first invocation.
+async fn start(shop: &Shop) {
+    if let Invoker::InProcess(apps) = &*shop.world.functions {
+        apps.event_intake.events.warm().await;
+        apps.slots_api.shelf.warm().await;
+        apps.slot_cache.slots.warm().await;
+        apps.crm_intake.bookings.warm().await;
+        apps.booking_worker.bookings.warm().await;
+    }
+}
+
+async fn events(shop: &Shop) {
+    let captured = json!({"uid": "u-1", "name": NAME, "email": EMAIL, "mobile": NUMBER, "country": "+91"});
+    let known = json!({"id": page_id(1), "source": "popin", "name": "popin_captured", "data": captured});
+    let plain = json!({"id": page_id(2), "source": "popin", "name": "popin_open", "data": {"uid": "u-1"}});
+    let chatter = json!({"id": page_id(3), "source": "chili-piper", "name": "started-listening-form-data-update"});
+    let bad = json!({"id": "no", "source": "popin", "name": "popin_open"});
+    shop.collect(json!([known, plain, chatter, bad])).await;
+    shop.collect(json!([plain])).await;
+    for body in [
+        json!({"event": "popin_call_missed", "user_id": "1", "full_phone_number": format!("+91{NUMBER}")}),
+        json!({"event": "popin_brand_new", "user_id": "1", "email": EMAIL, "timestamp": 1_795_400_000}),
+    ] {
+        shop.popin_webhook(body.to_string()).await;
+    }
+    store_as_unknown(shop).await;
+    shop.tick("event-intake").await;
+}
+
+/// As an older release stored it, whose table did not have the name.
+async fn store_as_unknown(shop: &Shop) {
+    let document = Sellers::parse(sellers(|_| {}).to_string().as_bytes()).expect("the test's own sellers are good");
+    let seller = document.get("acme").expect("it is in the document");
+    let version = |text: &str| TableVersion::parse(text).expect("it is spelled as one");
+    for (user, name) in [(7, "popin_call_missed"), (8, "popin_from_the_future")] {
+        let body = json!({"event": name, "user_id": user, "timestamp": "1795400000"}).to_string();
+        let mut draft = vendors::read_webhook(Vendor::Popin, body.as_bytes()).expect("it is JSON");
+        draft.kind = Kind::Unknown;
+        draft.reason = Some(UnknownReason::Name);
+        draft.read_by = version("0123456789abcdef");
+        let event = Event::of(seller, Trust::Bearer, shop.clock_now(), None, draft);
+        let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        let table = Events::new(client, "frontdesk-events".to_owned());
+        table.put(&event, &[]).await.expect("a database in memory answers");
+    }
+}
+
+async fn bookings(shop: &Shop) {
+    let canary = json!({"lead": {"name": NAME, "mobile": NUMBER, "email": EMAIL}});
+    shop.book("k1", Some(10), &canary).await;
+    shop.book("k1", Some(10), &canary).await;
+    shop.settle().await;
+    shop.trigger("msg_1", &lead(1)).await;
+    shop.book("k2", None, &lead(1)).await;
+    shop.settle().await;
+    // One that nobody answers, for a caller that waits and by the stream: a witness, a person, a second look.
+    shop.world.sim.set_webhooks(WebhookMode { on: false, ..WebhookMode::default() });
+    shop.world.sim.add_fault(FaultOrder { times: 2, ..FaultOrder::new(Target::Schedule, Fault::HangAfter) });
+    let waited = shop.book("k3", Some(10), &lead(3)).await;
+    let id = waited.body["id"].as_str().unwrap_or_default().to_owned();
+    shop.trigger("msg_4", &lead(4)).await;
+    shop.settle().await;
+    shop.advance(901);
+    shop.tick("booking-worker").await;
+    shop.booking(&id).await;
+    shop.resolve(&id, &json!({"outcome": "not_scheduled", "retry": true})).await;
+    shop.tick("slot-cache").await;
+    shop.tick("booking-worker").await;
+    // Refused slots and refused leads, and a diary with nothing in it: for a caller that waits, and by the stream.
+    shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Refuse));
+    shop.book("k5", Some(10), &lead(5)).await;
+    shop.trigger("msg_6", &lead(6)).await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Refuse));
+    shop.settle().await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Capture, Fault::Refuse));
+    shop.book("k7", Some(10), &lead(7)).await;
+    shop.trigger("msg_8", &lead(8)).await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Capture, Fault::Refuse));
+    shop.settle().await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Empty));
+    shop.advance(301);
+    shop.tick("slot-cache").await;
+    shop.book("k9", Some(10), &lead(9)).await;
+    shop.trigger("msg_10", &lead(10)).await;
+    shop.settle().await;
+}
+
+async fn diary(shop: &Shop) {
+    shop.slots("").await;
+    shop.slots("").await;
+    shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Error));
+    shop.advance(3601);
+    shop.tick("slot-cache").await;
+    shop.slots("").await;
+}
+
+/// A Popin that turns everything away, until there is no time left: for a caller that waits, and by the sweep.
+async fn gives_up(shop: &Shop) {
+    shop.world.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Capture, Fault::RateLimited) });
+    shop.trigger("msg_1", &lead(1)).await;
+    shop.settle().await;
+    let clock = shop.clock.clone();
+    // A second of the clock for each call of the database.
+    shop.world.db.set_fault(Some(Arc::new(move |_: &str, _: &Value| {
+        clock.advance(SignedDuration::from_secs(1));
+        DbFault::None
+    })));
+    shop.book("k1", Some(10), &lead(2)).await;
+    shop.tick("booking-worker").await;
+}
