@@ -82,7 +82,9 @@ impl World {
         let clock = options.clock;
         let sim_clock = clock.clone();
         let mut accounts = demo::accounts(&sellers, HOST, |_| true);
-        accounts.iter_mut().for_each(|account| account.capacity = options.seats);
+        for account in &mut accounts {
+            account.capacity = options.seats;
+        }
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
         let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
         dynamodb::create_missing(&client, &template.tables).await?;
