@@ -2,8 +2,10 @@
 
 use crate::{
     canary::{EMAIL, NAME, NUMBER, forget},
+    crm_ways::{Way, with_crms},
     overheard,
     shop::{Shop, lead, page_id, sellers},
+    written_back::{NOTIFY_SECRET, minutes},
 };
 use frontdesk::{
     model::{
@@ -22,7 +24,7 @@ use local::{
     functions::Invoker,
 };
 use serde_json::{Value, json};
-use sim::{Fault, FaultOrder, Target, WebhookMode};
+use sim::{CrmFault, CrmFaultOrder, Fault, FaultOrder, RecordFault, Target, WebhookMode};
 use std::sync::Arc;
 
 /// What was done and said on the way.
@@ -46,6 +48,7 @@ pub async fn tour() -> Tour {
     shop.tick("slot-cache").await;
     gives_up(&shop).await;
     calls.extend(shop.world.db.calls());
+    calls.extend(crms().await);
     Tour { calls, told: overheard::kept() }
 }
 
@@ -134,6 +137,39 @@ async fn bookings(shop: &Shop) {
     shop.book("k9", Some(10), &lead(9)).await;
     shop.trigger("msg_10", &lead(10)).await;
     shop.settle().await;
+}
+
+/// Triggers of CRMs: one that is booked, one that is read back by the stream, one by the sweep, one that waits for a
+/// person; and ends that are told, in vain and then not.
+async fn crms() -> Vec<DbCall> {
+    let document = with_crms(|seller| {
+        seller["notify"] = json!({"url": "https://crm.test/crm/receiver/acme", "secrets": [NOTIFY_SECRET]});
+    });
+    let shop = Shop::with(document).await;
+    shop.tick("slot-cache").await;
+    let (whole, thin) = (Way::LeadSquared, Way::HubSpotApp);
+    whole.send(&shop, &whole.body(1)).await;
+    thin.keep_record(&shop, 2);
+    thin.send(&shop, &thin.body(2)).await;
+    shop.settle().await;
+    thin.keep_record(&shop, 3);
+    shop.world.sim.fail_records(&RecordFault::Status(503), 1);
+    thin.send(&shop, &thin.body(3)).await;
+    shop.settle().await;
+    whole.send(&shop, &json!({"ProspectID": "p-1", "Phone": NUMBER}).to_string()).await;
+    let listed = shop.parked_list("").await;
+    shop.retry(listed.body["parked"][0]["id"].as_str().unwrap_or_default()).await;
+    shop.world.sim.crms().add_fault(CrmFaultOrder::new("receiver", CrmFault::Refuse));
+    whole.send(&shop, &whole.body(4)).await;
+    shop.settle().await;
+    minutes(&shop, 10).await;
+    for booking in shop.bookings() {
+        let id = booking["pk"].as_str().and_then(|pk| pk.strip_prefix("acme#")).unwrap_or_default();
+        shop.booking(id).await;
+    }
+    forget(&shop, &json!({"phone": NUMBER})).await;
+    forget(&shop, &json!({"phone": "+919000000001"})).await;
+    shop.world.db.calls()
 }
 
 async fn diary(shop: &Shop) {
