@@ -190,7 +190,7 @@ impl Sighting {
     }
 
     fn tells_of(&self, booking: &Booking) -> bool {
-        self.fits(booking) && booking.witnessed_at.is_none()
+        self.fits(booking) && booking.witnessed_at.is_none() && booking.has_asked_for_held()
     }
 
     fn has_told_of(&self, booking: &Booking) -> bool {

@@ -155,6 +155,12 @@ impl Booking {
         Ok(next)
     }
 
+    /// Whether Popin may know of the slot that the booking stands on: only then can a webhook be about it.
+    pub fn has_asked_for_held(&self) -> bool {
+        let since_picked = self.history.iter().rev().take_while(|(_, state)| state != "captured");
+        self.state.held().is_some() && since_picked.into_iter().any(|(_, state)| state == SCHEDULING)
+    }
+
     /// When the last schedule call was about to leave.
     pub fn asked_at(&self) -> Option<Timestamp> {
         self.history.iter().rev().find(|(_, state)| state == SCHEDULING).map(|(at, _)| *at)
