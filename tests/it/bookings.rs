@@ -3,7 +3,6 @@
 use frontdesk::{
     flow::{Clock, witness::witness},
     model::{seller::Sellers, trust::Trust},
-    store::{Bookings, Slots},
 };
 use futures_util::future::join_all;
 use http::Method;
@@ -476,9 +475,7 @@ async fn a_witness_needs_to_be_proven_wherever_it_came_in() {
     shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::HangAfter));
     let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
     let data = json!({"event": "popin_scheduled_created", "full_phone_number": "+919000000001", "properties": {"scheduled_date": "23-Nov-2026", "scheduled_time": "10:00 AM"}});
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    let slots = Slots { client: client.clone(), table: "frontdesk-slots".into() };
-    let bookings = Bookings { client, table: "frontdesk-bookings".into(), slots };
+    let bookings = shop.bookings_table();
     let document = Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap();
     let acme = document.get("acme").unwrap();
     for (trust, state) in [(Trust::Claimed, "in_doubt"), (Trust::Bearer, "scheduled")] {

@@ -10,7 +10,6 @@ use frontdesk::{
         seller::Sellers,
         trust::Trust,
     },
-    store::Events,
     vendors::{self, Read},
 };
 use futures_util::join;
@@ -25,17 +24,12 @@ use system_tests::{
     shop::{Shop, TestClock, lead, page_id, sellers},
 };
 
-fn table(shop: &Shop) -> Events {
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    Events::new(client, "frontdesk-events".to_owned())
-}
-
 /// As an older release stored it, whose table did not have the name.
 async fn store_as_unknown(shop: &Shop, mut event: Event) {
     event.draft.kind = Kind::Unknown;
     event.draft.reason = Some(UnknownReason::Name);
     event.draft.read_by = TableVersion::parse("0123456789abcdef").unwrap();
-    table(shop).put(&event, &[]).await.unwrap();
+    shop.events_table().put(&event, &[]).await.unwrap();
 }
 
 fn event_of(seller: &str, trust: Trust, draft: Draft) -> Event {
@@ -251,7 +245,7 @@ async fn who_is_forgotten_leaves_the_quarantine_whichever_release_has_read_their
         for (user, version) in [(1, "0123456789abcdef"), (2, "zz"), (3, "0a")] {
             let mut event = webhook_of("acme", &person(user));
             event.draft.read_by = TableVersion::parse(version).unwrap();
-            table(&shop).put(&event, &people).await.unwrap();
+            shop.events_table().put(&event, &people).await.unwrap();
         }
         assert_eq!(shop.popin_webhook(person(4).to_string()).await.body["stored"], true);
         store_as_unknown(&shop, webhook_of("acme", &future(5))).await;
@@ -273,7 +267,7 @@ async fn two_runs_at_once_give_each_kind_once() {
         store_as_unknown(&shop, webhook_of("acme", &future(user))).await;
     }
     let (events, seller, clock) =
-        (table(&shop), SellerId::parse("acme").unwrap(), TestClock::at("2026-11-23T03:00:00Z"));
+        (shop.events_table(), SellerId::parse("acme").unwrap(), TestClock::at("2026-11-23T03:00:00Z"));
     let until = "2026-11-23T04:00:00Z".parse().unwrap();
     let run = || requarantine(&events, &seller, &*clock, until);
     let (one, other) = join!(run(), run());

@@ -7,7 +7,6 @@ use frontdesk::{
         request_booking::{RequestError, Trigger, request_booking},
     },
     model::{seller::Sellers, trust::Trust},
-    store::{Bookings, Slots},
 };
 use local::{dynamodb::DbFault, world::SimTransport};
 use serde_json::{Value, json};
@@ -28,16 +27,14 @@ async fn a_booking_asks_for_a_proven_caller_in_the_flow_that_makes_it() {
     let document = Source::fixed(Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap());
     let known = document.current(shop.clock.now()).await;
     let (id, seller) = known.get("acme").unwrap();
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    let slots = Slots { client: client.clone(), table: "frontdesk-slots".to_owned() };
-    let bookings = Bookings { client, table: "frontdesk-bookings".to_owned(), slots: slots.clone() };
+    let bookings = shop.bookings_table();
     let (transport, random) = (SimTransport { sim: shop.world.sim.clone() }, Random::from_seed(1));
     let desk = Desk {
         clock: &*shop.clock,
         random: &random,
         transport: &transport,
         bookings: &bookings,
-        slots: &slots,
+        slots: &bookings.slots,
         id,
         seller,
     };

@@ -3,11 +3,18 @@
 use crate::overheard;
 use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
-use frontdesk::{flow::Clock, popin::Transport};
+use frontdesk::{
+    flow::Clock,
+    popin::Transport,
+    store::{Bookings, Events, Slots},
+};
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use local::world::{Weather, World, WorldOptions};
+use local::{
+    dynamodb,
+    world::{Weather, World, WorldOptions},
+};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use std::sync::{Arc, Mutex, PoisonError};
@@ -128,6 +135,18 @@ impl Shop {
 
     pub fn advance(&self, seconds: i64) {
         self.clock.advance(SignedDuration::from_secs(seconds));
+    }
+
+    /// The tables behind the front door, for what no request can do.
+    pub fn events_table(&self) -> Events {
+        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        Events::new(client, "frontdesk-events".to_owned())
+    }
+
+    pub fn bookings_table(&self) -> Bookings {
+        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        let slots = Slots { client: client.clone(), table: "frontdesk-slots".to_owned() };
+        Bookings { client, table: "frontdesk-bookings".to_owned(), slots }
     }
 
     pub async fn send(&self, method: Method, path: &str, headers: &[(&str, &str)], body: impl Into<Bytes>) -> Reply {

@@ -7,7 +7,6 @@ use frontdesk::{
         request_booking::{Requested, Trigger, request_booking},
     },
     model::{hash, origin::Origin, seller::Sellers, trust::Trust},
-    store::{Bookings, Slots},
 };
 use local::world::SimTransport;
 use serde_json::{Value, json};
@@ -72,9 +71,7 @@ pub async fn trigger(
 ) -> Requested {
     let sellers = Sellers::parse(document.to_string().as_bytes()).expect("the test's own sellers are good");
     let (id, seller) = sellers.get("acme").expect("acme is a seller");
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
-    let slots = Slots { client: client.clone(), table: "frontdesk-slots".to_owned() };
-    let bookings = Bookings { client, table: "frontdesk-bookings".to_owned(), slots: slots.clone() };
+    let bookings = shop.bookings_table();
     let transport = SimTransport { sim: shop.world.sim.clone() };
     let random = Random::from_seed(u64::from_str_radix(&hash::hex(key.as_bytes())[..8], 16).unwrap_or_default());
     let desk = Desk {
@@ -82,7 +79,7 @@ pub async fn trigger(
         random: &random,
         transport: &transport,
         bookings: &bookings,
-        slots: &slots,
+        slots: &bookings.slots,
         id,
         seller,
     };

@@ -17,7 +17,7 @@ use frontdesk::{
     model::{
         booking::Booking,
         ids::{BookingId, SellerId},
-        seller::Sellers,
+        seller::{Seller, Sellers},
         trust::Trust,
     },
     popin::Transport,
@@ -27,6 +27,7 @@ use futures_util::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
 use lambda_runtime::Error;
 use serde::Deserialize;
+use serde_dynamo::Item;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 
@@ -78,6 +79,18 @@ impl App {
             slots,
         })
     }
+
+    fn desk<'a>(&'a self, id: &'a SellerId, seller: &'a Seller) -> Desk<'a> {
+        Desk {
+            clock: &*self.clock,
+            random: &self.random,
+            transport: &*self.transport,
+            bookings: &self.bookings,
+            slots: &self.slots,
+            id,
+            seller,
+        }
+    }
 }
 
 /// A batch of a stream has `Records`; anything else is a tick of the schedule.
@@ -121,14 +134,14 @@ pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Valu
 
 /// The seller whose Popin a record's booking needs; a witness needs nobody's.
 fn line_of(record: &EventRecord) -> Option<SellerId> {
-    if text(record, "sk")? != keys::BOOKING {
+    if text(&record.change.keys, "sk")? != keys::BOOKING {
         return None;
     }
-    Some(keys::parse_booking(&text(record, "pk")?)?.0)
+    Some(keys::parse_booking(&text(&record.change.keys, "pk")?)?.0)
 }
 
-fn text(record: &EventRecord, name: &str) -> Option<String> {
-    serde_dynamo::from_attribute_value(record.change.keys.get(name)?.clone()).ok()
+fn text(item: &Item, name: &str) -> Option<String> {
+    serde_dynamo::from_attribute_value(item.get(name)?.clone()).ok()
 }
 
 /// Whoever stands in the same line waits here, and not before a full gate.
@@ -175,9 +188,10 @@ async fn take_record(
     record: &EventRecord,
     patience: Patience,
 ) -> Result<Option<Ended>, NotNow> {
-    let (Some(pk), Some(sk)) = (text(record, "pk"), text(record, "sk")) else { return Ok(None) };
-    let image: Value = serde_dynamo::from_item(record.change.new_image.clone()).unwrap_or_default();
-    if let Some((seller, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(&image)) {
+    let (Some(pk), Some(sk)) = (text(&record.change.keys, "pk"), text(&record.change.keys, "sk")) else {
+        return Ok(None);
+    };
+    if let Some((seller, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(record)) {
         return Box::pin(triggers::run(app, &seller, &id)).await.map(|()| None).map_err(|error| {
             tracing::error!(error = %error, "trigger.not_run");
             NotNow
@@ -302,15 +316,7 @@ async fn advance(
         let now = app.clock.now();
         return app.bookings.put_off(seller, id, now, now + PUT_OFF).await.map(|()| None);
     };
-    let desk = Desk {
-        clock: &*app.clock,
-        random: &app.random,
-        transport: &*app.transport,
-        bookings: &app.bookings,
-        slots: &app.slots,
-        id: seller_id,
-        seller,
-    };
+    let desk = app.desk(seller_id, seller);
     let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
     match Box::pin(advance_booking(&desk, id, patience)).await? {
         Advanced::Worked(booking) => {

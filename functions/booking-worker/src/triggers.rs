@@ -1,6 +1,7 @@
 //! Triggers that came with ids only: their CRM is asked for the person, as soon as they are stored and as long as it takes.
 
-use crate::{App, FUNCTION, PUT_OFF, late, side_by_side};
+use crate::{App, FUNCTION, PUT_OFF, late, side_by_side, text};
+use aws_lambda_events::event::dynamodb::EventRecord;
 use frontdesk::{
     edge::booking_view,
     flow::{
@@ -11,7 +12,6 @@ use frontdesk::{
     model::ids::{SellerId, TriggerId},
 };
 use futures_util::StreamExt;
-use serde_json::Value;
 
 /// Of one CRM at once: it counts our calls.
 const AT_ONCE: usize = 4;
@@ -51,15 +51,7 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
         app.bookings.repark(seller, &parked).await?;
         return Ok(());
     };
-    let desk = Desk {
-        clock: &*app.clock,
-        random: &app.random,
-        transport: &*app.outside,
-        bookings: &app.bookings,
-        slots: &app.slots,
-        id: seller_id,
-        seller,
-    };
+    let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
     let crm = parked.connector.as_str();
     match Box::pin(run_parked(&desk, parked)).await? {
         Taken::Booked(requested) => {
@@ -77,6 +69,6 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
 }
 
 /// Whether a stored record is a trigger that waits for its CRM; an event may stand under any thread.
-pub(crate) fn waits(image: &Value) -> bool {
-    image["waits_for"] == "crm"
+pub(crate) fn waits(record: &EventRecord) -> bool {
+    text(&record.change.new_image, "waits_for").is_some_and(|whom| whom == "crm")
 }

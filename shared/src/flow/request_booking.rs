@@ -12,7 +12,6 @@ use crate::{
     crm::{Unusable, back},
     model::{
         booking::{Booking, Lease},
-        hash,
         ids::BookingId,
         lead::{CallRequest, Lead},
         origin::Origin,
@@ -87,11 +86,10 @@ pub async fn request_booking(
         destinations: back::destinations(desk.seller, trigger.connector, trigger.origin.as_ref()),
         origin: trigger.origin.clone(),
     };
-    let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
-        key_hash: hash::sealed(secret, &["idempotency", trigger.connector, key]),
-        fingerprint: hash::sealed(secret, &["fingerprint", body]),
-        owed: owed.clone(),
-    });
+    let mut idempotencies = desk
+        .seller
+        .secrets()
+        .map(|secret| Idempotency { owed: owed.clone(), ..Idempotency::sealed(secret, trigger.connector, key, body) });
     let idempotency = idempotencies.next().expect("a seller has a secret");
     for former in idempotencies {
         if let Some(known) = desk.bookings.known(desk.id, &former, now).await? {

@@ -10,6 +10,7 @@ use super::{
 use crate::{
     model::{
         booking::Booking,
+        hash,
         ids::{BookingId, SellerId},
         instant,
         write_back::Owed,
@@ -34,6 +35,17 @@ pub struct Idempotency {
     pub fingerprint: String,
     /// Written with the key.
     pub owed: Owed,
+}
+
+impl Idempotency {
+    /// Under one of the seller's secrets: what is stored tells nobody who asked, or for what. Nothing is owed.
+    pub fn sealed(secret: &str, connector: &str, key: &str, request: &str) -> Self {
+        Self {
+            key_hash: hash::sealed(secret, &["idempotency", connector, key]),
+            fingerprint: hash::sealed(secret, &["fingerprint", request]),
+            owed: Owed::default(),
+        }
+    }
 }
 
 /// Who asks again within the window joins the first booking.

@@ -19,7 +19,6 @@ use crate::{
         sensitive::Sensitive,
         trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
-        write_back::Owed,
     },
     popin::TransportError,
     store::requests::Idempotency,
@@ -175,11 +174,7 @@ fn trigger(
 async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Option<Taken>, RequestError> {
     let now = desk.clock.now();
     for secret in desk.seller.secrets() {
-        let idempotency = Idempotency {
-            key_hash: hash::sealed(secret, &["idempotency", connector.as_str(), &told.key]),
-            fingerprint: hash::sealed(secret, &["fingerprint", &told.key]),
-            owed: Owed::default(),
-        };
+        let idempotency = Idempotency::sealed(secret, connector.as_str(), &told.key, &told.key);
         if let Some(known) = desk.bookings.known(desk.id, &idempotency, now).await? {
             let booking = desk.bookings.get(desk.id, &known.booking).await?;
             let booked = |booking| Taken::Booked(Box::new(Requested { booking, new: false, joined: known.joined }));
