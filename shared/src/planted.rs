@@ -18,6 +18,8 @@ bugs! {
     LeaseNotAsked,
     /// A write that lost is taken for done.
     ConflictIsDone,
+    /// The lease that another took is taken for our own write, whose reply was lost.
+    LeaseIsOurWrite,
     /// A schedule call that was not answered is sent once more at once.
     BlindRetry,
     UnansweredIsNotSent,

@@ -2,10 +2,19 @@
 
 use frontdesk::{
     flow::{Clock, witness::witness},
-    model::{seller::Sellers, trust::Trust},
+    model::{
+        booking::Lease,
+        diary::Slot,
+        ids::{BookingId, CustomerId, SellerId},
+        seller::Sellers,
+        state::{Customer, Held, Outcome},
+        trust::Trust,
+    },
+    store::bookings::{Saved, Taken},
 };
 use futures_util::future::join_all;
 use http::Method;
+use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::collections::BTreeSet;
@@ -481,6 +490,37 @@ async fn a_witness_needs_to_be_proven_wherever_it_came_in() {
     for (trust, state) in [(Trust::Claimed, "in_doubt"), (Trust::Bearer, "scheduled")] {
         witness(&bookings, acme, trust, &data.to_string(), "writer", shop.clock.now()).await.unwrap();
         assert_eq!(shop.booking(&booking).await.body["state"], state);
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_that_slept_through_its_lease_takes_no_other_workers_lease_for_its_own_write() {
+    let shop = Shop::open().await;
+    let (bookings, seller) = (shop.bookings_table(), SellerId::parse("acme").unwrap());
+    let start = "2026-11-23T04:30:00Z".parse().unwrap();
+    let slot = Slot { start, vendor_time: "Mon, 23 Nov 2026 10:00 AM".to_owned() };
+    let held = Held { slot, place: 0, shared: false, unsettled: 0 };
+    for (number, outcome) in (1..).zip([Outcome::NothingFree, Outcome::SlotPicked(held)]) {
+        let id = BookingId::parse(id(&shop.book(&format!("k{number}"), None, &lead(number)).await)).unwrap();
+        let now = shop.clock.now();
+        let later = now + SignedDuration::from_secs(60);
+        let lease = |owner: &str, until| Lease { owner: owner.to_owned(), until };
+        let Taken::Won(booking) = bookings.take_lease(&seller, &id, &lease("first", later), now).await.unwrap() else {
+            panic!("it is nobody else's");
+        };
+        let customer = Customer { id: CustomerId::parse("12").unwrap(), join_url: None };
+        let mut captured = booking.after(Outcome::CapturedAs(customer), now).unwrap();
+        captured.version += 1;
+        // Its own write it knows again, should the reply to it have been lost.
+        for _ in 0..2 {
+            assert_eq!(bookings.save(&booking, &captured, "first", now).await.unwrap(), Saved::Done);
+        }
+        let until = later + SignedDuration::from_secs(60);
+        let second = bookings.take_lease(&seller, &id, &lease("second", until), later).await.unwrap();
+        assert!(matches!(second, Taken::Won(_)), "{second:?}");
+        let mut next = captured.after(outcome, later).unwrap();
+        next.version += 1;
+        assert_eq!(bookings.save(&captured, &next, "first", later).await.unwrap(), Saved::Conflict);
     }
 }
 
