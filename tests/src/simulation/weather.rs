@@ -119,8 +119,9 @@ impl Weather {
         let this = self.clone();
         Arc::new(move |_: &str| {
             let mut rng = draw(&this.fates);
-            let (dice, after) = (rng.u8(0..12), rng.usize(1..90));
-            let time = Duration::from_millis(rng.u64(200..180_000));
+            let (dice, after) = (rng.u8(0..12), rng.usize(1..40));
+            // Most leases end within it, and not all invocations do.
+            let time = Duration::from_millis(rng.u64(200..100_000));
             if this.is_calm() {
                 Fate::Lives
             } else if this.plan.has(Trouble::Kills) && dice == 0 {
