@@ -28,6 +28,15 @@ MANAGED = {
 }
 # The only wildcards, each argued where it stands in the template: versions and deployment groups are named when they are made.
 ARGUED = {("ReleaseCheckRole", "AskNewVersions"), ("ReleaseCheckRole", "AnswerCodeDeploy")}
+# What AWS tells by itself: name space, metric, and the dimensions that it tells it by.
+AWS_METRICS = {
+    ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "IteratorAge", "Duration")
+} | {
+    ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
+    ("AWS/ApiGateway", "Count"): [{"ApiId"}],
+    ("AWS/ApiGateway", "4xx"): [{"ApiId"}],
+    ("AWS/ApiGateway", "5xx"): [{"ApiId"}],
+}  # fmt: skip
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
@@ -101,6 +110,9 @@ def check_functions(sam, functions):
         require(isinstance(memory, int) and 128 <= memory <= 10240, name, f"MemorySize {memory!r} is not 128 to 10240")
         events = [e["Type"] for e in f.get("Events", {}).values()]
         require(events, name, "is started by nothing")
+        # What is not a caller's may wait, and calls Popin: it is bounded.
+        bound = f.get("ReservedConcurrentExecutions", {}).get("Fn::If", [None])[0]
+        require("HttpApi" in events or bound == "Reserves", name, "asks Popin without a bound")
         if "HttpApi" in events and isinstance(timeout, int):
             require(timeout < GATEWAY_GIVES_UP, name, f"runs on ({timeout} s) when the gateway has given up (30 s)")
         group = f.get("LoggingConfig", {}).get("LogGroup")
@@ -117,6 +129,32 @@ def check_functions(sam, functions):
     for group, g in groups.items():
         require(used[group] == 1, group, f"is the log of {used[group]}")
         require("RetentionInDays" in g, group, "keeps its lines for ever")
+
+
+def check_runtime(document, cloud):
+    """Of what was built here: Amazon Linux 2023, and the processor that the parameter says, which is arm64 by default."""
+    architecture = document["Parameters"]["Architecture"]
+    require(architecture.get("Default") == "arm64", "Architecture", "is not arm64 by default")
+    require(set(architecture.get("AllowedValues", [])) == {"arm64", "x86_64"}, "Architecture", "cannot be x86_64")
+    for name, f in cloud.of("AWS::Lambda::Function").items():
+        if "ZipFile" not in f["Code"]:
+            require(f.get("Runtime") == "provided.al2023", name, f"runs on {f.get('Runtime')}")
+            require(f.get("Architectures") == [{"Ref": "Architecture"}], name, f"runs on {f.get('Architectures')}")
+
+
+def check_metrics(sam):
+    """Alarms and the dashboard look at what AWS tells; the code's own metrics are `tests/it/alarms.rs`'s."""
+    looked_at = []
+    for name, a in sam.of("AWS::CloudWatch::Alarm").items():
+        parts = [m["MetricStat"]["Metric"] for m in a.get("Metrics", []) if "MetricStat" in m] or [a]
+        looked_at += [(name, m["Namespace"], m["MetricName"], {d["Name"] for d in m.get("Dimensions", [])}) for m in parts]
+    for name, d in sam.of("AWS::CloudWatch::Dashboard").items():
+        for widget in json.loads(d["DashboardBody"]["Fn::Sub"])["widgets"]:
+            for space, metric, *rest in widget["properties"]["metrics"]:
+                looked_at.append((name, space, metric, {d for d in rest[::2] if isinstance(d, str)}))
+    for name, space, metric, dimensions in looked_at:
+        known = space == "Frontdesk" or dimensions in AWS_METRICS.get((space, metric), [])
+        require(known, name, f"looks at {space} {metric} by {sorted(dimensions)}, which nobody tells")
 
 
 def check_access_log(text):
@@ -363,6 +401,8 @@ def main(template, transformed):
     sam, cloud = Template(document), Template(result)
     functions = sam.of("AWS::Serverless::Function")
     check_functions(sam, functions)
+    check_runtime(document, cloud)
+    check_metrics(sam)
     check_routes(sam, functions, cloud)
     check_schedules(cloud)
     check_streams(cloud)

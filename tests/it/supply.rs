@@ -10,27 +10,35 @@ use std::{
 
 const FUNCTIONS: [&str; 5] = ["booking-worker", "crm-intake", "event-intake", "slot-cache", "slots-api"];
 
-/// Each may be used in a product whose sources are closed, with a notice at most.
-const LICENCES: [&str; 9] =
-    ["Apache-2.0", "MIT", "BSD-3-Clause", "BSL-1.0", "CDLA-Permissive-2.0", "ISC", "Unicode-3.0", "Unlicense", "Zlib"];
-
-/// Two major versions of one crate are two copies: each has its reason, or is none of ours.
-const COPIES: [(&str, &str); 4] = [
-    (
-        "base64",
-        "0.21 is serde_dynamo's, 0.23 hyper-util's and reqwest's, 0.22 the Lambda runtime's and ours: some 10 KB each",
-    ),
-    ("getrandom", "0.2 is ring's, 0.4 uuid's: both are one system call"),
-    ("hashbrown", "0.15 is under the embedded database, which no function has"),
-    ("syn", "of macros: it is in no binary"),
+/// Every build script that runs for a function, and what it does. A new one is red until somebody has read it.
+const BUILD_SCRIPTS: [(&str, &str); 17] = [
+    ("aws-types", "asks rustc its version and writes it down"),
+    ("encoding_rs", "reads the target's name"),
+    ("getrandom", "looks for a memory sanitizer"),
+    ("httparse", "asks rustc its version, for SIMD"),
+    ("libc", "asks rustc its version"),
+    ("num-traits", "asks rustc what it can compile"),
+    ("parking_lot_core", "looks for a thread sanitizer"),
+    ("proc-macro2", "asks rustc what it can compile"),
+    ("quote", "asks rustc its version"),
+    ("ring", "compiles its own C and assembly with the C compiler"),
+    ("rustls", "nothing, on a stable compiler"),
+    ("rustversion", "asks rustc its version and writes it down"),
+    ("serde", "asks rustc its version, and writes a module"),
+    ("serde_core", "asks rustc its version, and writes a module"),
+    ("serde_json", "reads the target's width"),
+    ("thiserror", "asks rustc what it can compile, and writes a module"),
+    ("zmij", "asks rustc its version"),
 ];
 
-/// What could fetch something while it is built.
+/// What could fetch something while it is built: crates, and words of a script.
 const FETCHES: [&str; 9] = ["reqwest", "ureq", "curl", "attohttpc", "minreq", "isahc", "git2", "hyper", "native-tls"];
+const FETCHING: [&str; 7] = ["TcpStream", "UdpSocket", "\"curl\"", "\"wget\"", "\"git\"", "\"sh\"", "\"bash\""];
 
 struct Tree {
     packages: BTreeMap<String, Value>,
     edges: BTreeMap<String, Vec<(String, Vec<String>)>>,
+    features: BTreeMap<String, Vec<String>>,
 }
 
 impl Tree {
@@ -54,7 +62,11 @@ impl Tree {
             let deps = node["deps"].as_array().unwrap().iter().map(|dep| (text(&dep["pkg"]), kinds(dep)));
             (text(&node["id"]), deps.collect())
         });
-        Self { packages: packages.collect(), edges: edges.collect() }
+        let features = metadata["resolve"]["nodes"].as_array().unwrap().iter().map(|node| {
+            let features = node["features"].as_array().unwrap().iter();
+            (text(&node["id"]), features.map(text).collect())
+        });
+        Self { packages: packages.collect(), edges: edges.collect(), features: features.collect() }
     }
 
     fn name(&self, id: &str) -> &str {
@@ -78,17 +90,39 @@ impl Tree {
         targets.iter().find(library).map_or(name, |target| target["name"].as_str().unwrap()).replace('-', "_")
     }
 
-    /// It and all that is linked into it.
+    /// It and all that is linked into it, its macros too.
     fn linked(&self, id: &str) -> BTreeSet<&str> {
+        self.reached(id, &["normal"])
+    }
+
+    /// That, and what builds it.
+    fn built(&self, id: &str) -> BTreeSet<&str> {
+        self.reached(id, &["normal", "build"])
+    }
+
+    fn reached(&self, id: &str, by: &[&str]) -> BTreeSet<&str> {
         let (mut found, mut open) = (BTreeSet::new(), vec![id.to_owned()]);
         while let Some(id) = open.pop() {
             let (id, _) = self.packages.get_key_value(&id).unwrap();
             if found.insert(id.as_str()) {
-                let normal = self.edges[id].iter().filter(|(_, kinds)| kinds.iter().any(|kind| kind == "normal"));
-                open.extend(normal.map(|(id, _)| id.clone()));
+                let next =
+                    self.edges[id].iter().filter(|(_, kinds)| kinds.iter().any(|kind| by.contains(&kind.as_str())));
+                open.extend(next.map(|(id, _)| id.clone()));
             }
         }
         found
+    }
+
+    fn build_script(&self, id: &str) -> Option<&str> {
+        let mut targets = self.packages[id]["targets"].as_array().unwrap().iter();
+        let script =
+            targets.find(|target| target["kind"].as_array().unwrap().iter().any(|kind| kind == "custom-build"));
+        script.map(|target| target["src_path"].as_str().unwrap())
+    }
+
+    /// What is turned on in it, anywhere here.
+    fn features(&self, name: &str) -> BTreeSet<&str> {
+        self.features[self.id(name)].iter().map(String::as_str).collect()
     }
 
     fn versions(&self, ids: impl IntoIterator<Item = impl AsRef<str>>) -> BTreeMap<String, BTreeSet<String>> {
@@ -105,8 +139,17 @@ fn root() -> PathBuf {
     Path::new(env!("CARGO_MANIFEST_DIR")).parent().unwrap().to_path_buf()
 }
 
+/// The lines of a list in `.deny.toml`.
+fn listed(opening: &str) -> Vec<String> {
+    let text = fs::read_to_string(root().join(".deny.toml")).unwrap();
+    let list = text.split(opening).nth(1).unwrap_or_else(|| panic!("no {opening}")).split("\n]").next().unwrap();
+    list.lines().map(|line| line.trim().to_owned()).filter(|line| !line.is_empty()).collect()
+}
+
 #[test]
 fn everything_is_from_crates_io_under_a_licence_that_we_may_use() {
+    let allowed = listed("\nallow = [");
+    let allowed: Vec<&str> = allowed.iter().map(|line| line.trim_matches([',', '"'])).collect();
     let tree = Tree::read();
     for package in tree.packages.values().filter(|package| !package["source"].is_null()) {
         let name = package["name"].as_str().unwrap();
@@ -114,23 +157,41 @@ fn everything_is_from_crates_io_under_a_licence_that_we_may_use() {
         let licence = package["license"].as_str().unwrap_or_else(|| panic!("{name} names no licence"));
         // All of what `AND` joins, one of what `OR` joins; the slash is how `OR` was spelled once.
         let plain = licence.replace(['(', ')'], "").replace('/', " OR ").replace(" WITH LLVM-exception", "");
-        let may = plain.split(" AND ").all(|part| part.split(" OR ").any(|one| LICENCES.contains(&one.trim())));
+        let may = plain.split(" AND ").all(|part| part.split(" OR ").any(|one| allowed.contains(&one.trim())));
         assert!(may, "{name}: {licence}");
     }
 }
 
 #[test]
 fn a_second_version_of_a_crate_has_its_reason() {
+    let skipped = listed("\nskip = [");
+    let reasoned: BTreeMap<&str, usize> = skipped.iter().fold(BTreeMap::new(), |mut reasoned, line| {
+        assert!(line.contains("reason = \""), "{line}");
+        let name = line.split_once("crate = \"").unwrap().1.split_once('@').unwrap().0;
+        *reasoned.entry(name).or_default() += 1;
+        reasoned
+    });
     let tree = Tree::read();
     let versions = tree.versions(tree.packages.keys());
-    let copies: BTreeSet<_> =
-        versions.iter().filter(|(_, versions)| versions.len() > 1).map(|(name, _)| &**name).collect();
-    assert_eq!(copies, COPIES.iter().map(|(name, _)| *name).collect(), "{versions:?}");
+    let copies: BTreeMap<&str, usize> =
+        versions.iter().filter(|(_, all)| all.len() > 1).map(|(name, all)| (&**name, all.len() - 1)).collect();
+    assert_eq!(copies, reasoned, "{versions:?}");
 }
 
 #[test]
-fn no_build_script_can_fetch_anything() {
+fn every_build_script_of_a_function_was_read_and_none_can_fetch_anything() {
     let tree = Tree::read();
+    let mut scripts = BTreeSet::new();
+    for id in FUNCTIONS.iter().flat_map(|function| tree.built(tree.id(function))).collect::<BTreeSet<_>>() {
+        if let Some(path) = tree.build_script(id) {
+            let script = fs::read_to_string(path).unwrap();
+            let fetching = FETCHING.iter().find(|word| script.contains(*word));
+            assert_eq!(fetching, None, "the build script of {}", tree.name(id));
+            scripts.insert(tree.name(id));
+        }
+    }
+    assert_eq!(scripts, BUILD_SCRIPTS.iter().map(|(name, _)| *name).collect());
+    // Nor by means of a crate, in all that is built here.
     for (id, edges) in &tree.edges {
         for (dep, _) in edges.iter().filter(|(_, kinds)| kinds.iter().any(|kind| kind == "build")) {
             let linked: Vec<_> = tree.linked(dep).into_iter().map(|id| tree.name(id)).collect();
@@ -171,6 +232,14 @@ fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
             versions["hyper"]
         );
     }
+    // No second provider within the one stack, and no look at what the machine thinks of time zones.
+    let (rustls, jiff) = (tree.features("rustls"), tree.features("jiff"));
+    assert!(
+        rustls.contains("ring") && !rustls.iter().any(|one| one.replace('_', "-").contains("aws-lc")),
+        "{rustls:?}"
+    );
+    let zones: Vec<_> = jiff.iter().filter(|one| one.starts_with("tz")).collect();
+    assert_eq!(zones, [&"tzdb-bundle-always"]);
 }
 
 /// A dependency is one that some source names. Two are there for what they turn on elsewhere.

@@ -1,6 +1,10 @@
 //! One ear for the whole test run: a log line of any test that tells of a person or a secret makes that run fail.
 
-use crate::shop::{API_KEY, POPIN_KEY, STANDARD_SECRET, WEBHOOK_KEY};
+use crate::{
+    crm_ways::{ACCESS_TOKEN, OLD_SECRET, SECRET},
+    shop::{API_KEY, POPIN_KEY, STANDARD_SECRET, WEBHOOK_KEY},
+    written_back::NOTIFY_SECRET,
+};
 use frontdesk::edge::telemetry;
 use std::{
     cell::{Cell, RefCell},
@@ -88,8 +92,20 @@ impl Write for Ear {
 
 /// What only a person's data or a secret has in it. Everybody in the tests is called Example, lives at example.com, and
 /// has a number from the block that is set aside, `90000 xxxxx`.
-const TELLING: [&str; 8] =
-    ["Asha", "Canary", "Guest Example", "@example.com", API_KEY, WEBHOOK_KEY, STANDARD_SECRET, POPIN_KEY];
+const TELLING: [&str; 12] = [
+    "Asha",
+    "Canary",
+    "Guest Example",
+    "@example.com",
+    API_KEY,
+    WEBHOOK_KEY,
+    STANDARD_SECRET,
+    POPIN_KEY,
+    SECRET,
+    OLD_SECRET,
+    ACCESS_TOKEN,
+    NOTIFY_SECRET,
+];
 
 /// Whether a line has any of it, or a number in any spelling that keeps its digits together.
 pub fn tells(line: &str) -> bool {

@@ -49,7 +49,8 @@ impl Keep {
     /// The sellers document as a file that nobody else may read, for functions that run as processes of their own.
     pub fn write_sellers(&self, document: &Value) -> Result<PathBuf, NoFolder> {
         let folder = self.folder.as_ref().unwrap_or(&self.temporary);
-        let file = folder.join("sellers.json");
+        // Not the name that somebody's own document would have here.
+        let file = folder.join("demo-sellers.json");
         let write = || {
             private(folder)?;
             // Made anew, so that the mode is ours.

@@ -159,6 +159,10 @@ impl Ground {
     async fn invoker(&self, cli: &Cli, client: Client, dynamodb_port: Option<u16>) -> Result<Invoker, Trouble> {
         let clock = self.clock.clone();
         if !cli.bootstraps {
+            if cli.data.is_some() {
+                // For functions that somebody else starts: `cargo lambda watch`.
+                self.sellers.file(&self.keep)?;
+            }
             let (sellers, transport) = (self.sellers.source()?, self.net.transport());
             let outside = self.net.transport_within(Reach::Local);
             let random = Arc::new(random());
