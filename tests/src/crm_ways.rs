@@ -196,7 +196,8 @@ impl Way {
             Self::Standard => {
                 // The same message has the same id.
                 let (id, at) = (format!("msg_{}", &hash::hex(body.as_bytes())[..16]), now.to_string());
-                let signature = if secret == SECRET { sign(&id, &at, body) } else { "v1,AAAA".to_owned() };
+                let signature =
+                    if secret == SECRET { sign(STANDARD_SECRET, &id, &at, body) } else { "v1,AAAA".to_owned() };
                 (path, vec![json, ("webhook-id", id), ("webhook-timestamp", at), ("webhook-signature", signature)])
             }
             Self::Bearer => {
