@@ -8,6 +8,7 @@ mod costs;
 mod crash;
 mod crm_doors;
 mod crm_stories;
+mod crm_tokens;
 mod diary;
 mod disagree;
 mod drain;

@@ -1,5 +1,6 @@
 //! One file per use case: a flow decides, and reads top to bottom. Time, chance and the network reach it as arguments.
 
+pub mod access;
 pub mod advance_booking;
 pub mod forget_person;
 pub mod read_slots;
