@@ -91,6 +91,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
         (&Method::POST, ["bookings", seller, id, "resolve"]) => {
             Box::pin(bookings::resolve(app, &request, seller, id)).await
         }
+        (&Method::POST, ["bookings", seller, id, "write-backs", "retry"]) => {
+            Box::pin(bookings::retry(app, &request, seller, id)).await
+        }
         (&Method::GET, ["crm", seller, "parked"]) => Box::pin(parked::list(app, &request, seller)).await,
         (&Method::POST, ["crm", seller, "parked", id, "retry"]) => {
             Box::pin(parked::retry(app, &request, seller, id)).await
