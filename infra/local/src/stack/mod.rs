@@ -154,7 +154,7 @@ impl Ground {
         }
         let embedded = match self.keep.file("dynamodb.db") {
             Some(file) => Embedded::file(&file)?,
-            None => Embedded::memory(self.clock.clone())?,
+            None => Embedded::lasting(self.clock.clone())?,
         };
         // No packet goes there: the client hands every call to the database.
         Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
