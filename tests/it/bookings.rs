@@ -18,7 +18,7 @@ use jiff::SignedDuration;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::collections::BTreeSet;
-use system_tests::shop::{API_KEY, POPIN_KEY, Reply, Shop, lead, sellers};
+use system_tests::shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers};
 
 fn calls(shop: &Shop, endpoint: Endpoint) -> usize {
     shop.world.sim.calls().iter().filter(|call| call.endpoint == endpoint).count()
@@ -96,7 +96,7 @@ async fn an_unproven_trigger_is_a_401_for_every_reason_alike() {
     let shop = Shop::open().await;
     let body = lead(1).to_string();
     let now = shop.clock_seconds();
-    let sign = |at: i64| system_tests::shop::sign("msg_1", &at.to_string(), &body);
+    let sign = |at: i64| system_tests::shop::sign(STANDARD_SECRET, "msg_1", &at.to_string(), &body);
     let unconfigured = shop.send(Method::POST, "/v1/crm/acme/hubspot", &[], body.clone()).await;
     for (seller, at, signature) in [
         ("acme", now - 301, sign(now - 301)),

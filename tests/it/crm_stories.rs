@@ -5,7 +5,7 @@ use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use sim::RecordFault;
 use std::{
-    collections::BTreeSet,
+    collections::{BTreeMap, BTreeSet},
     sync::{
         Arc,
         atomic::{AtomicUsize, Ordering},
@@ -394,6 +394,82 @@ async fn what_is_older_than_any_key_or_of_another_account_is_left_alone() {
     foreign["portalId"] = 7.into();
     let told = hubspot(&shop, &json!([old, foreign, hubspot_event(3, 0)])).await;
     assert_eq!((&told["ignored"], &told["pending"]), (&json!(2), &json!(1)));
+}
+
+/// As many as a CRM puts into one request.
+fn hundred(way: Way) -> String {
+    if way == Way::Outbound {
+        outbound(ORGANIZATION, &(1..=100).collect::<Vec<_>>())
+    } else {
+        json!((1..=100).map(|n| hubspot_event(n, 0)).collect::<Vec<_>>()).to_string()
+    }
+}
+
+/// What became of a batch: bookings at once, or triggers that are read back.
+fn stored(shop: &Shop) -> usize {
+    shop.bookings().len() + shop.parked().len()
+}
+
+/// What the database was asked since the last time, by operation.
+fn asked(shop: &Shop) -> BTreeMap<String, usize> {
+    let mut asked = BTreeMap::new();
+    for call in shop.world.db.calls() {
+        *asked.entry(call.operation).or_default() += 1;
+    }
+    shop.world.db.reset_calls();
+    asked
+}
+
+/// By 16 at once, of at most two calls each, one after the other: fourteen times a call's 4 ms, where five seconds are allowed.
+#[tokio::test(start_paused = true)]
+async fn a_hundred_in_one_request_are_one_answer_and_a_call_or_two_of_the_database_each() {
+    let calls = |calls: &[(&str, usize)]| -> BTreeMap<String, usize> {
+        calls.iter().map(|(operation, count)| ((*operation).to_owned(), *count)).collect()
+    };
+    for (way, first, again) in [
+        (Way::Outbound, calls(&[("TransactWriteItems", 100)]), calls(&[("GetItem", 100), ("TransactWriteItems", 100)])),
+        (Way::HubSpotApp, calls(&[("GetItem", 100), ("PutItem", 100)]), calls(&[("GetItem", 100), ("PutItem", 100)])),
+    ] {
+        let shop = Shop::with_crms().await;
+        let body = hundred(way);
+        asked(&shop);
+        for calls in [first, again] {
+            let said = way.send(&shop, &body).await;
+            assert_eq!((said.status, stored(&shop)), (200, 100), "{way:?} {said:?}");
+            assert!(way != Way::Outbound || said.text.matches("<Ack>true</Ack>").count() == 1, "{said:?}");
+            assert_eq!(asked(&shop), calls, "{way:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_hundred_of_which_some_are_not_stored_are_not_acknowledged_until_all_are() {
+    // HubSpot's are looked for first, sixteen at once, and stored then.
+    for (way, broken, before) in [
+        (Way::Outbound, 0, 0),
+        (Way::Outbound, 57, 57),
+        (Way::Outbound, 99, 99),
+        (Way::HubSpotApp, 57, 25),
+        (Way::HubSpotApp, 199, 99),
+    ] {
+        let shop = Shop::with_crms().await;
+        (1..=100).for_each(|number| way.keep_record(&shop, number));
+        let body = hundred(way);
+        let calls = Arc::new(AtomicUsize::new(0));
+        shop.world.db.set_fault(Some(Arc::new(move |_, _| {
+            if calls.fetch_add(1, Ordering::Relaxed) < broken { DbFault::None } else { DbFault::Unreachable }
+        })));
+        let said = way.send(&shop, &body).await;
+        assert_eq!((said.status, stored(&shop)), (503, before), "{way:?} {broken} {said:?}");
+        assert!(way != Way::Outbound || said.text.contains("<Ack>false</Ack>"), "{said:?}");
+        shop.world.db.set_fault(None);
+        let said = way.send(&shop, &body).await;
+        assert_eq!((said.status, stored(&shop)), (200, 100), "{way:?} {broken} {said:?}");
+        until_all_is_done(&shop).await;
+        let numbers: BTreeSet<_> = shop.world.sim.schedules().into_iter().map(|one| one.mobile).collect();
+        assert_eq!((numbers.len(), shop.world.sim.schedules().len()), (100, 100), "{way:?} {broken}");
+        assert_eq!((shop.bookings().len(), shop.parked().len()), (100, 0), "{way:?} {broken}");
+    }
 }
 
 /// What a CRM would see over a table that fails at one call in every way, and how it comes again until it is content.

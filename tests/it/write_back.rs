@@ -7,7 +7,7 @@ use serde_json::{Value, json};
 use sim::{CrmFault, CrmFaultOrder, Fault, FaultOrder, Target, crms::Message};
 use system_tests::{
     canary::{forget, traces},
-    shop::{Shop, lead},
+    shop::{API_KEY, Shop, lead},
     written_back::{HASHES, NOTIFY_SECRET, minutes, origin, trigger, written_back},
 };
 
@@ -355,4 +355,38 @@ async fn the_state_of_a_write_back_is_for_the_seller_alone() {
     let expected =
         ["attempts", "connector", "created_at", "destination", "event", "record", "state", "told", "told_at"];
     assert_eq!(names, expected);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_was_given_up_is_told_once_somebody_has_mended_it_and_asks() {
+    let (shop, document) = open(true).await;
+    let crms = shop.world.sim.crms();
+    crms.add_fault(CrmFaultOrder::new("hubspot", CrmFault::Gone));
+    let waiting = Origin { callback: Some("ap-1".to_owned()), ..origin(None, "614") };
+    let id = trigger(&shop, &document, ("hubspot", "k"), 1, waiting).await.booking.id.to_string();
+    let path = format!("/v1/bookings/acme/{id}/write-backs/retry");
+    let retry =
+        async |key: &str| shop.send(Method::POST, &path, &[("authorization", &format!("Bearer {key}"))], "").await;
+    assert_eq!(retry(API_KEY).await.code(), "nothing_parked");
+    shop.world.pump().await;
+    let states = async || -> Vec<Value> {
+        explained(&shop, &id).await.as_array().unwrap().iter().map(|told| told["state"].clone()).collect()
+    };
+    assert_eq!(states().await, ["parked", "done"]);
+    // The workflow was called back all the same, and is not again.
+    assert_eq!(
+        (crms.callback("ap-1")["state"].clone(), crms.record("hubspot/contacts/614")),
+        (json!("scheduled"), Value::Null)
+    );
+    let stranger = retry("not-the-key-0123456789").await;
+    let nobody = shop.send(Method::POST, &path.replace("acme", "nobody"), &[], "").await;
+    assert_eq!((stranger.status.as_u16(), &stranger.body), (401, &nobody.body));
+    let again = retry(API_KEY).await;
+    assert_eq!((again.status.as_u16(), &again.body["write_backs"][0]["state"]), (202, &json!("pending")), "{again:?}");
+    minutes(&shop, 1).await;
+    assert_eq!(states().await, ["done", "done"]);
+    assert_eq!(crms.record("hubspot/contacts/614")["vc_state"], "scheduled");
+    let calls = crms.calls_to("hubspot").iter().filter(|call| call.path.ends_with("/complete")).count();
+    assert_eq!((calls, crms.messages().len()), (1, 1));
+    assert_eq!(retry(API_KEY).await.code(), "nothing_parked");
 }

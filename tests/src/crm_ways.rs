@@ -8,6 +8,7 @@ use hmac::{Hmac, KeyInit, Mac};
 use http::{Method, Request};
 use serde_json::{Value, json};
 use sha2::Sha256;
+use sim::crms::KEY;
 
 pub const SECRET: &str = "a-crm-secret-0123456789";
 pub const OLD_SECRET: &str = "the-secret-before-0123456789";
@@ -24,7 +25,8 @@ pub fn with_crms(change: impl FnOnce(&mut Value)) -> Value {
             "hubspot": {"client_secrets": [OLD_SECRET, SECRET], "public_url": PUBLIC_URL, "access_token": ACCESS_TOKEN, "tokens": [SECRET],
                         "api_base": "http://hubspot.test"},
             "salesforce": {"path_secrets": [SECRET], "tokens": [SECRET], "organization_ids": ["00D000000000001"]},
-            "zoho": {"tokens": [SECRET], "access_token": ACCESS_TOKEN, "api_base": "http://zoho.test"},
+            "zoho": {"tokens": [SECRET], "api_base": "http://zoho.test/crm/zoho",
+                     "write_back": {"client_id": "client", "client_secret": "secret", "refresh_token": KEY, "accounts_base": "http://zoho.test/crm/zoho"}},
             "leadsquared": tokens, "freshsales": tokens,
             "pipedrive": {"users": [{"name": "frontdesk", "password": SECRET}], "access_token": ACCESS_TOKEN, "api_base": "http://pipedrive.test"},
             "shopify": {"secrets": [SECRET, OLD_SECRET]},
@@ -196,7 +198,8 @@ impl Way {
             Self::Standard => {
                 // The same message has the same id.
                 let (id, at) = (format!("msg_{}", &hash::hex(body.as_bytes())[..16]), now.to_string());
-                let signature = if secret == SECRET { sign(&id, &at, body) } else { "v1,AAAA".to_owned() };
+                let signature =
+                    if secret == SECRET { sign(STANDARD_SECRET, &id, &at, body) } else { "v1,AAAA".to_owned() };
                 (path, vec![json, ("webhook-id", id), ("webhook-timestamp", at), ("webhook-signature", signature)])
             }
             Self::Bearer => {

@@ -1,5 +1,9 @@
 //! A flood into the whole cloud on one machine: what is acknowledged is counted against what is stored.
 
+mod triggers;
+
+pub use triggers::triggers;
+
 use crate::shop::{ORIGIN, sellers};
 use bytes::Bytes;
 use frontdesk::edge::clock::SystemClock;
@@ -38,19 +42,6 @@ pub struct Report {
 }
 
 impl Report {
-    fn quantile(&self, share: f64) -> u64 {
-        let mut sorted = self.took.clone();
-        sorted.sort_unstable();
-        #[expect(
-            clippy::cast_possible_truncation,
-            clippy::cast_sign_loss,
-            clippy::cast_precision_loss,
-            reason = "a rank"
-        )]
-        let rank = ((sorted.len().saturating_sub(1)) as f64 * share) as usize;
-        sorted.get(rank).copied().unwrap_or_default()
-    }
-
     /// Nothing lost, nothing doubled, every copy told.
     pub fn balances(&self) -> bool {
         self.accepted == self.stored && self.accepted + self.duplicate == self.sent
@@ -64,14 +55,22 @@ impl fmt::Display for Report {
         writeln!(
             f,
             "handler p50 {} us, p99 {} us; the last one began {behind:?} late",
-            self.quantile(0.5),
-            self.quantile(0.99)
+            quantile(&self.took, 0.5),
+            quantile(&self.took, 0.99)
         )?;
         if let (Some(first), Some(last)) = (memory.first(), memory.last()) {
             writeln!(f, "memory {first:.1} MB at the first look, {last:.1} MB at the last of {}", memory.len())?;
         }
         Ok(())
     }
+}
+
+fn quantile(took: &[u64], share: f64) -> u64 {
+    let mut sorted = took.to_vec();
+    sorted.sort_unstable();
+    #[expect(clippy::cast_possible_truncation, clippy::cast_sign_loss, clippy::cast_precision_loss, reason = "a rank")]
+    let rank = ((sorted.len().saturating_sub(1)) as f64 * share) as usize;
+    sorted.get(rank).copied().unwrap_or_default()
 }
 
 type Trouble = Box<dyn Error + Send + Sync>;

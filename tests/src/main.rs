@@ -6,7 +6,7 @@ use std::{
     process::ExitCode,
     sync::atomic::{AtomicU64, Ordering},
     thread,
-    time::Instant,
+    time::{Duration, Instant},
 };
 use system_tests::{load, race, simulation};
 
@@ -29,7 +29,13 @@ struct Options {
     /// Instead: so many events a second, and then as many looks at the slots, for `--seconds`
     #[arg(long)]
     rate: Option<u64>,
-    /// How long `--rate` goes on
+    /// Instead: so many CRM triggers a second at `local`, for `--seconds`, while Popin hangs
+    #[arg(long)]
+    triggers: Option<u64>,
+    /// Of `--triggers`: the p99 in milliseconds that fails it; 0 judges nothing
+    #[arg(long, default_value_t = 20)]
+    p99: u64,
+    /// How long `--rate` and `--triggers` go on
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Instead: so many events, as fast as they go, and how the memory grows
@@ -59,6 +65,9 @@ fn main() -> ExitCode {
         });
         return told(&both);
     }
+    if let Some(rate) = options.triggers {
+        return told(&triggers(rate, options.seconds, Duration::from_millis(options.p99)));
+    }
     if let Some(count) = options.soak {
         return told(&flood(load::soak(count)).map(|report| report.to_string()));
     }
@@ -87,6 +96,22 @@ fn flood<E: std::fmt::Display>(run: impl Future<Output = Result<load::Report, E>
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let report = runtime.block_on(run).map_err(|error| error.to_string())?;
     if report.balances() { Ok(report) } else { Err(format!("the books do not balance: {report}")) }
+}
+
+/// The report, if its books balance and the CRMs were answered in time.
+fn triggers(rate: u64, seconds: u64, limit: Duration) -> Result<String, String> {
+    // As `local` runs: a thread a core.
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let report = runtime.block_on(load::triggers(rate, seconds)).map_err(|error| error.to_string())?;
+    // Calls that hang are not waited for.
+    runtime.shutdown_background();
+    if !report.balances() {
+        Err(format!("the books do not balance: {report}"))
+    } else if !limit.is_zero() && report.p99() > limit {
+        Err(format!("the p99 is over {limit:?}: {report}"))
+    } else {
+        Ok(report.to_string())
+    }
 }
 
 fn told(end: &Result<String, String>) -> ExitCode {

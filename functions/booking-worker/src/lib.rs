@@ -10,9 +10,9 @@ use frontdesk::{
     edge::{booking_view, clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
     flow::{
         Clock, Desk, Random,
+        access::Tokens,
         advance_booking::{Advanced, Patience, advance_booking},
         witness::{Witnessed, witness},
-        write_back::Tokens,
     },
     model::{
         booking::Booking,

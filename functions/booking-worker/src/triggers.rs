@@ -53,7 +53,7 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
     };
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
     let crm = parked.connector.as_str();
-    match Box::pin(run_parked(&desk, parked)).await? {
+    match Box::pin(run_parked(&desk, &app.tokens, parked)).await? {
         Taken::Booked(requested) => {
             if requested.new {
                 booking_view::tell(&requested.booking, FUNCTION, app.clock.now());

@@ -12,6 +12,7 @@ use frontdesk::{
         advance_booking::Patience,
         request_booking::{RequestError, Requested, Trigger, request_booking},
         resolve_booking::{ResolveError, resolve_booking},
+        retry_write_backs,
     },
     model::{
         canonical::canonical_value,
@@ -150,6 +151,22 @@ pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -
         Vec::new()
     };
     Ok(answer::json(StatusCode::OK, &BookingView::of(&booking).with_write_backs(owed)))
+}
+
+/// What was given up is told by the next sweep.
+pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
+    let (seller, _) = caller(&sellers, seller, request.headers())?;
+    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    let booking = app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?;
+    let booking = booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)?;
+    let owed = retry_write_backs(&*app.clock, &app.bookings, seller, &id).await.map_err(|error| unavailable(&error))?;
+    let owed = owed.ok_or_else(|| {
+        let detail = "Every end is told, or is being told; nothing was changed.";
+        Problem::new(StatusCode::CONFLICT, "nothing_parked", "Nothing parked", detail)
+    })?;
+    Ok(answer::json(StatusCode::ACCEPTED, &BookingView::of(&booking).with_write_backs(owed)))
 }
 
 /// `{"outcome":"scheduled"|"not_scheduled","retry"?:true}`.

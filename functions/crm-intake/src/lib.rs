@@ -14,7 +14,7 @@ use frontdesk::{
         http::Net,
         sellers::Source,
     },
-    flow::{Clock, Desk, Random},
+    flow::{Clock, Desk, Random, access::Tokens},
     model::{ids::SellerId, seller::Seller},
     popin::Transport,
     store::{self, Bookings, Events, Slots},
@@ -35,6 +35,7 @@ pub struct App {
     pub transport: Arc<dyn Transport>,
     /// To the sellers' CRMs: to the internet, and to nothing nearer.
     pub outside: Arc<dyn Transport>,
+    pub tokens: Tokens,
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
 }
@@ -58,6 +59,7 @@ impl App {
             slots,
             outside: net.transport_within(config.basics.sellers.reach()),
             transport: net.transport(),
+            tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random,
         })
@@ -88,6 +90,9 @@ pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error
         (&Method::GET, ["bookings", seller, id]) => Box::pin(bookings::read(app, &request, seller, id)).await,
         (&Method::POST, ["bookings", seller, id, "resolve"]) => {
             Box::pin(bookings::resolve(app, &request, seller, id)).await
+        }
+        (&Method::POST, ["bookings", seller, id, "write-backs", "retry"]) => {
+            Box::pin(bookings::retry(app, &request, seller, id)).await
         }
         (&Method::GET, ["crm", seller, "parked"]) => Box::pin(parked::list(app, &request, seller)).await,
         (&Method::POST, ["crm", seller, "parked", id, "retry"]) => {

@@ -64,7 +64,7 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let parked = parked.ok_or_else(Problem::not_found)?;
     // Whoever it is read back from is of the seller's naming.
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
-    let ran = Box::pin(run_parked(&desk, parked)).await.map_err(|error| match error {
+    let ran = Box::pin(run_parked(&desk, &app.tokens, parked)).await.map_err(|error| match error {
         RequestError::Store(error) => unavailable(&error),
         RequestError::NotProven(_)
         | RequestError::KeyReused

@@ -46,7 +46,11 @@ fn crms(sim_port: u16) -> Value {
         "standard": { "secrets": [SIGNING_SECRET] },
         "hubspot": { "client_secrets": [CRM_SECRET], "public_url": HUBSPOT_URL, "access_token": "demo-token", "api_base": base },
         "salesforce": { "path_secrets": [CRM_SECRET], "tokens": [CRM_SECRET], "organization_ids": [ORGANIZATION] },
-        "zoho": { "tokens": [CRM_SECRET], "access_token": "demo-token", "api_base": base },
+        "zoho": {
+            "tokens": [CRM_SECRET],
+            "api_base": format!("{base}/crm/zoho"),
+            "write_back": { "client_id": "demo", "client_secret": "demo", "refresh_token": sim::crms::KEY, "accounts_base": format!("{base}/crm/zoho") },
+        },
         "leadsquared": { "tokens": [CRM_SECRET] },
         "freshsales": { "tokens": [CRM_SECRET] },
         "pipedrive": { "users": [{ "name": "demo", "password": CRM_SECRET }], "access_token": "demo-token", "api_base": base },

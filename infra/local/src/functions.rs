@@ -10,7 +10,7 @@ use aws_sdk_dynamodb::{Client, config::AppName};
 use bytes::Bytes;
 use frontdesk::{
     edge::sellers::Source,
-    flow::{Clock, Random, write_back::Tokens},
+    flow::{Clock, Random, access::Tokens},
     popin::Transport,
     store::{Bookings, Events, Shelf, Slots},
 };
@@ -109,6 +109,7 @@ impl InProcess {
                 slots: slots("crm-intake"),
                 transport: transport.clone(),
                 outside: wiring.outside.clone(),
+                tokens: Tokens::default(),
                 clock: clock.clone(),
                 random: random.clone(),
             },

@@ -8,6 +8,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value, json};
 
 use crate::Sim;
+use crate::crms::Crms;
 use crate::replies::ConnectionReset;
 
 /// What a CRM does instead of answering.
@@ -52,15 +53,18 @@ impl Wanted {
         (!id.contains('/')).then(|| Self { crm, object: object.to_owned(), id: id.to_owned() })
     }
 
-    /// ASSUMPTION: each CRM takes its own header only, and whoever shows none is 401.
-    fn is_let_in(&self, headers: &HeaderMap) -> bool {
+    /// ASSUMPTION: each CRM takes its own header only, and whoever shows none is 401; at Zoho, whoever shows another token than
+    /// it gave out.
+    fn is_let_in(&self, headers: &HeaderMap, crms: &Crms) -> bool {
         let (name, scheme) = match self.crm {
             "hubspot" => ("authorization", "Bearer "),
             "zoho" => ("authorization", "Zoho-oauthtoken "),
             _ => ("x-api-token", ""),
         };
         let shown = headers.get(name).and_then(|value| value.to_str().ok());
-        shown.and_then(|shown| shown.strip_prefix(scheme)).is_some_and(|token| !token.is_empty())
+        shown
+            .and_then(|shown| shown.strip_prefix(scheme))
+            .is_some_and(|token| if self.crm == "zoho" { crms.knows_token(token) } else { !token.is_empty() })
     }
 
     /// `HubSpot` tells the properties that were asked for and no others; a deal's contacts on request.
@@ -110,9 +114,10 @@ impl Sim {
     pub fn read_record(&self, request: &Request<Bytes>) -> Option<Response<Bytes>> {
         let wanted = Wanted::at(request.uri()).filter(|_| request.method() == Method::GET)?;
         let name = format!("{}/{}/{}", wanted.crm, wanted.object, wanted.id);
+        let let_in = wanted.is_let_in(request.headers(), self.crms());
         let mut inside = self.inside();
         let records = &mut inside.records;
-        let reply = if wanted.is_let_in(request.headers()) {
+        let reply = if let_in {
             match (records.faults.pop_front(), records.kept.get(&name)) {
                 (Some(fault), _) => failed(&fault),
                 (None, Some(record)) => {

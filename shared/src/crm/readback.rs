@@ -1,6 +1,9 @@
 //! Reading a record back where a trigger carries ids only: what to ask the CRM, from what it has answered so far.
 
-use super::fields::{Fields, text};
+use super::{
+    back::Token,
+    fields::{Fields, text},
+};
 use crate::model::{
     connector::Connector,
     seller::{
@@ -24,12 +27,12 @@ pub enum Next {
     Cannot(&'static str),
 }
 
-/// Never by an address that the trigger names: a CRM's key goes to that CRM only.
-pub fn next(connector: Connector, thin: &Thin, seller: &Seller, answers: &[Value]) -> Next {
+/// Never by an address that the trigger names: a CRM's key goes to that CRM only. `token` where the CRM has a log-in.
+pub fn next(connector: Connector, thin: &Thin, seller: &Seller, token: Option<&Token>, answers: &[Value]) -> Next {
     let crm = &seller.crm;
     match connector {
         Connector::HubSpot => crm.hubspot.as_ref().map_or(Next::Cannot(NOT_SET_UP), |c| hubspot(c, thin, answers)),
-        Connector::Zoho => crm.zoho.as_ref().map_or(Next::Cannot(NOT_SET_UP), |c| zoho(c, thin, answers)),
+        Connector::Zoho => crm.zoho.as_ref().map_or(Next::Cannot(NOT_SET_UP), |c| zoho(c, thin, token, answers)),
         Connector::Pipedrive => {
             crm.pipedrive.as_ref().map_or(Next::Cannot(NOT_SET_UP), |c| pipedrive(c, thin, answers))
         }
@@ -90,11 +93,11 @@ fn hubspot(config: &HubSpot, thin: &Thin, answers: &[Value]) -> Next {
     }
 }
 
-fn zoho(config: &Zoho, thin: &Thin, answers: &[Value]) -> Next {
-    let Some(token) = &config.access_token else { return Next::Cannot(NO_TOKEN) };
-    let base = base(config.api_base.as_ref(), "https://www.zohoapis.com");
+fn zoho(config: &Zoho, thin: &Thin, token: Option<&Token>, answers: &[Value]) -> Next {
+    let (Some(token), Some(base)) = (token, &config.api_base) else { return Next::Cannot(NO_TOKEN) };
+    let base = base.trim_end_matches('/');
     let ask = |module: &str, id: &str| {
-        let authorization = format!("Zoho-oauthtoken {}", token.expose());
+        let authorization = format!("Zoho-oauthtoken {}", token.value.expose());
         get(&format!("{base}/crm/v8/{module}/{id}"), header::AUTHORIZATION.as_str(), &authorization)
     };
     match (thin.object.as_str(), answers) {

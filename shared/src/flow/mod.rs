@@ -1,5 +1,6 @@
 //! One file per use case: a flow decides, and reads top to bottom. Time, chance and the network reach it as arguments.
 
+pub mod access;
 pub mod advance_booking;
 pub mod forget_person;
 pub mod read_slots;
@@ -7,6 +8,7 @@ pub mod refresh_slots;
 pub mod requarantine;
 pub mod request_booking;
 pub mod resolve_booking;
+pub mod retry_write_backs;
 pub mod take_event;
 pub mod witness;
 pub mod write_back;
@@ -18,6 +20,7 @@ pub use refresh_slots::refresh_slots;
 pub use requarantine::requarantine;
 pub use request_booking::request_booking;
 pub use resolve_booking::resolve_booking;
+pub use retry_write_backs::retry_write_backs;
 pub use take_event::{take_page_events, take_webhook};
 pub use witness::witness;
 pub use write_back::write_back;

@@ -1,5 +1,6 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod reading;
 mod triggers;
 
 pub use self::triggers::{Taken, run_parked, take_trigger};

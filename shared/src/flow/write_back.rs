@@ -2,22 +2,17 @@
 
 mod telling;
 
-use super::{Clock, Random};
+use super::{Clock, Random, access::Tokens};
 use crate::{
-    crm::back::Token,
     model::{
         ids::{BookingId, SellerId},
         seller::Seller,
-        write_back::{Destination, News, WriteBack},
+        write_back::{News, WriteBack},
     },
     popin::{Transport, dates},
     store::{self, Bookings, bookings::Saved},
 };
 use jiff::{SignedDuration, Timestamp};
-use std::{
-    collections::HashMap,
-    sync::{Mutex, PoisonError},
-};
 
 /// All that telling one seller's ends works with.
 #[derive(Clone, Copy)]
@@ -29,28 +24,6 @@ pub struct Post<'a> {
     pub bookings: &'a Bookings,
     pub id: &'a SellerId,
     pub seller: &'a Seller,
-}
-
-/// The access tokens of this process, each until it ends.
-#[derive(Debug, Default)]
-pub struct Tokens(Mutex<HashMap<(SellerId, Destination), (Token, Timestamp)>>);
-
-impl Tokens {
-    fn get(&self, seller: &SellerId, place: Destination, now: Timestamp) -> Option<Token> {
-        let tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        let (token, ends) = tokens.get(&(seller.clone(), place))?;
-        (*ends > now).then(|| token.clone())
-    }
-
-    fn keep(&self, seller: &SellerId, place: Destination, token: Token, now: Timestamp) {
-        let ends = now + token.lives;
-        let mut tokens = self.0.lock().unwrap_or_else(PoisonError::into_inner);
-        tokens.insert((seller.clone(), place), (token, ends));
-    }
-
-    fn forget(&self, seller: &SellerId, place: Destination) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).remove(&(seller.clone(), place));
-    }
 }
 
 /// How many were told, given up, and left for another time.

@@ -1,6 +1,6 @@
 //! The front door, as clients of the simulation knock at it.
 
-use crate::shop::{API_KEY, ORIGIN, sign};
+use crate::shop::{API_KEY, ORIGIN, STANDARD_SECRET, sign};
 use bytes::Bytes;
 use http::{Method, Request};
 use local::world::World;
@@ -42,7 +42,8 @@ impl Door {
         let body = ask.body.to_string();
         match ask.way {
             Way::Crm => {
-                let (timestamp, signature) = (now.to_string(), sign(&ask.key, &now.to_string(), &body));
+                let (timestamp, signature) =
+                    (now.to_string(), sign(STANDARD_SECRET, &ask.key, &now.to_string(), &body));
                 let headers = [
                     ("webhook-id", ask.key.as_str()),
                     ("webhook-timestamp", &timestamp),

@@ -54,6 +54,9 @@ pub struct Stack {
     pub dynamodb_port: Option<u16>,
     pub sellers: Vec<String>,
     pub tasks: JoinSet<()>,
+    pub sim: Sim,
+    /// None when DynamoDB is elsewhere.
+    pub embedded: Option<Embedded>,
     _keep: Keep,
 }
 
@@ -88,10 +91,11 @@ impl Stack {
             events: embedded.clone().zip(ground.template.table_of("EVENTS_TABLE").ok()),
         };
         let template = ground.template;
-        let controls = Controls { schedules: schedules.clone(), template, embedded: embedded.zip(pump.clone()) };
+        let controls =
+            Controls { schedules: schedules.clone(), template, embedded: embedded.clone().zip(pump.clone()) };
         tasks.spawn(serve(doors.api, front::router(gateway).merge(shop.router())));
         tasks.spawn(serve(doors.sim, sim.router().merge(controls.router())));
-        tasks.spawn(deliver(sim, ground.net.transport()));
+        tasks.spawn(deliver(sim.clone(), ground.net.transport()));
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
 
         // A tick that fails says so itself; one that takes longer goes on at its next time.
@@ -105,7 +109,7 @@ impl Stack {
         }
         schedules.tasks().into_iter().for_each(|task| drop(tasks.spawn(task)));
         let sellers = ground.sellers.parsed.iter().map(|(id, _)| id.to_string()).collect();
-        Ok(Self { api_port, sim_port, dynamodb_port, sellers, tasks, _keep: ground.keep })
+        Ok(Self { api_port, sim_port, dynamodb_port, sellers, tasks, sim, embedded, _keep: ground.keep })
     }
 }
 
@@ -150,7 +154,7 @@ impl Ground {
         }
         let embedded = match self.keep.file("dynamodb.db") {
             Some(file) => Embedded::file(&file)?,
-            None => Embedded::memory(self.clock.clone())?,
+            None => Embedded::lasting(self.clock.clone())?,
         };
         // No packet goes there: the client hands every call to the database.
         Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))

@@ -168,6 +168,11 @@ impl Crms {
         self.inside().books.tokens.revoke();
     }
 
+    /// Whether it was given out, and has not ended.
+    pub(crate) fn knows_token(&self, token: &str) -> bool {
+        self.inside().books.tokens.knows(token, (self.0.now)())
+    }
+
     /// A record's fields, `hubspot/contacts/614` say; null when nothing was ever written to it.
     pub fn record(&self, path: &str) -> Value {
         self.inside().books.records.get(path).cloned().map_or(Value::Null, Value::Object)

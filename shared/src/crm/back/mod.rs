@@ -87,7 +87,7 @@ pub struct NoCall(pub &'static str);
 pub fn destinations(seller: &Seller, connector: &str, origin: Option<&Origin>) -> Vec<Destination> {
     let crm = Destination::parse(connector).filter(|place| {
         let known = origin.is_some_and(|origin| origin.record.is_some() || origin.callback.is_some());
-        known && seller.crm.back(*place).is_some()
+        known && seller.crm.writes(*place)
     });
     seller.notify.iter().map(|_| Destination::Url).chain(crm).collect()
 }

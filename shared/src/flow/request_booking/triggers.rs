@@ -1,33 +1,27 @@
 //! From what a CRM told to a booking, to a trigger that waits for its CRM, or to one that waits for a person.
 
-use super::{RequestError, Requested, Trigger, request_booking as request};
+use super::{
+    RequestError, Requested, Trigger,
+    reading::{Unread, read_back},
+    request_booking as request,
+};
 use crate::{
-    crm::{
-        Unusable,
-        fields::Fields,
-        readback::{self, Next},
-        request as wanted,
-    },
-    flow::{Desk, advance_booking::Patience},
+    crm::{Unusable, fields::Fields, request as wanted},
+    flow::{Desk, access::Tokens, advance_booking::Patience},
     model::{
         backoff::Backoff,
         connector::Connector,
         hash,
         ids::TriggerId,
         lead::{CallRequest, Lead},
-        retry_after::RetryAfter,
         sensitive::Sensitive,
-        trigger::{About, Parked, Thin, Told},
+        trigger::{About, Parked, Told},
         trust::{Action, Trust},
     },
-    popin::TransportError,
     store::requests::Idempotency,
 };
-use bytes::Bytes;
-use http::{Request, StatusCode, header};
 use jiff::SignedDuration;
 use serde_json::Value;
-use std::time::Duration;
 
 /// What became of a trigger; whatever it is, it is stored.
 #[derive(Debug)]
@@ -42,8 +36,6 @@ pub enum Taken {
     Erased,
 }
 
-/// A record of the CRM's is answered within this.
-const READ: Duration = Duration::from_secs(8);
 /// The sweep leaves a new trigger to the stream for so long.
 const STREAM_FIRST: SignedDuration = SignedDuration::from_secs(45);
 /// A CRM that has not answered for so long is not asked again.
@@ -87,23 +79,19 @@ const READ_BACK: &str = "read_back_pending";
 
 /// Runs a parked trigger again, with what the seller has laid down by now. Safe to run again wherever it failed: the
 /// booking is made by the trigger's own key, and the trigger goes after that.
-pub async fn run_parked(desk: &Desk<'_>, mut parked: Parked) -> Result<Taken, RequestError> {
+pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) -> Result<Taken, RequestError> {
     let read = match &parked.told.about {
         About::Record(record) => Ok(record.expose().clone()),
-        About::Thin(thin) => read_back(desk, parked.connector, thin).await,
+        About::Thin(thin) => read_back(desk, tokens, parked.connector, thin).await,
         About::Unusable { .. } | About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
     };
-    let now = desk.clock.now();
     let judged = match read {
         Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
-        Err(Unread::Later(asked)) => {
-            parked.tries += 1;
-            let over = now.duration_since(parked.received_at) >= GIVE_UP;
-            let wait = Backoff::ATTEMPT.wait(parked.tries, desk.random.chance(), asked);
-            (parked.due_at, parked.code) =
-                if over { (None, "read_back_failed".to_owned()) } else { (Some(now + wait), READ_BACK.to_owned()) };
-            desk.bookings.repark(desk.id, &parked).await?;
-            return Ok(if over { Taken::Parked(parked.code) } else { Taken::Pending });
+        Err(Unread::Later(asked)) => return put_off(desk, parked, asked).await,
+        Err(Unread::Credentials) => {
+            // They may be mended before the trigger is given up.
+            tracing::error!(seller = %desk.id, crm = parked.connector.as_str(), "crm.credentials_refused");
+            return put_off(desk, parked, None).await;
         }
         Err(Unread::Never(code)) => {
             (parked.due_at, parked.code, parked.problems) = (None, code.to_owned(), Vec::new());
@@ -123,6 +111,18 @@ pub async fn run_parked(desk: &Desk<'_>, mut parked: Parked) -> Result<Taken, Re
             Ok(Taken::Parked(parked.code))
         }
     }
+}
+
+/// Asked again later, unless it has been for too long.
+async fn put_off(desk: &Desk<'_>, mut parked: Parked, asked: Option<SignedDuration>) -> Result<Taken, RequestError> {
+    let now = desk.clock.now();
+    parked.tries += 1;
+    let over = now.duration_since(parked.received_at) >= GIVE_UP;
+    let wait = Backoff::ATTEMPT.wait(parked.tries, desk.random.chance(), asked);
+    (parked.due_at, parked.code) =
+        if over { (None, "read_back_failed".to_owned()) } else { (Some(now + wait), READ_BACK.to_owned()) };
+    desk.bookings.repark(desk.id, &parked).await?;
+    Ok(if over { Taken::Parked(parked.code) } else { Taken::Pending })
 }
 
 enum Judged {
@@ -213,45 +213,4 @@ fn code_of(problems: &[Unusable]) -> String {
 
 fn told_of(problems: &[Unusable]) -> Vec<(String, String)> {
     problems.iter().map(|problem| (problem.field.to_owned(), problem.code.to_owned())).collect()
-}
-
-/// Why there is no record.
-enum Unread {
-    /// The CRM may answer later; not before this, if it says so.
-    Later(Option<SignedDuration>),
-    Never(&'static str),
-}
-
-async fn read_back(desk: &Desk<'_>, connector: Connector, thin: &Thin) -> Result<Value, Unread> {
-    let mut answers = Vec::new();
-    loop {
-        match readback::next(connector, thin, desk.seller, &answers) {
-            Next::Have(record) if record.is_object() => return Ok(record),
-            Next::Have(_) => return Err(Unread::Never("record_unreadable")),
-            Next::Cannot(code) => return Err(Unread::Never(code)),
-            Next::Ask(request) => answers.push(ask(desk, connector, request).await?),
-        }
-    }
-}
-
-async fn ask(desk: &Desk<'_>, connector: Connector, request: Request<Bytes>) -> Result<Value, Unread> {
-    let answer = desk.transport.send(request, READ).await.map_err(|error| match error {
-        TransportError::NotSent | TransportError::Unanswered => Unread::Later(None),
-        TransportError::NotAllowed => Unread::Never("api_base_not_allowed"),
-    })?;
-    match answer.status() {
-        StatusCode::OK => serde_json::from_slice(answer.body()).map_err(|_| Unread::Later(None)),
-        // Zoho says 204 of a record that is gone.
-        StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => Err(Unread::Never("record_not_found")),
-        status @ (StatusCode::UNAUTHORIZED | StatusCode::FORBIDDEN) => {
-            // The key may be mended before the trigger is given up.
-            tracing::error!(seller = %desk.id, crm = connector.as_str(), http.status = status.as_u16(), "crm.credentials_refused");
-            Err(Unread::Later(None))
-        }
-        status if status == StatusCode::TOO_MANY_REQUESTS || status.is_server_error() => {
-            let after = answer.headers().get(header::RETRY_AFTER).and_then(|raw| RetryAfter::read(raw.to_str().ok()?));
-            Err(Unread::Later(after.map(|after| after.wait(desk.clock.now()))))
-        }
-        _ => Err(Unread::Never("record_refused")),
-    }
 }

@@ -2,13 +2,13 @@
 
 use super::{Post, Told};
 use crate::{
-    crm::back::{self, Call, Meaning, Token},
+    crm::back::{self, Call, Meaning},
+    flow::access::{Caller, send},
     model::{
         backoff::Backoff,
         write_back::{Destination, News, Progress, WriteBack},
     },
     planted::{Bug, planted},
-    popin::TransportError,
     store::{
         self,
         bookings::Saved,
@@ -16,10 +16,8 @@ use crate::{
     },
 };
 use jiff::{SignedDuration, Timestamp};
-use std::time::Duration;
 
-/// For one call. A telling makes five at most, within [`HELD`].
-const CALL: Duration = Duration::from_secs(10);
+/// A telling makes five calls at most, of ten seconds each.
 const HELD: SignedDuration = SignedDuration::from_mins(1);
 /// Tries in about a day; then it is parked.
 const MOST_TRIES: u32 = 20;
@@ -150,7 +148,7 @@ impl Post<'_> {
         let mut refused = None;
         let mut fresh = false;
         'again: loop {
-            let token = match self.token(owed.destination).await {
+            let token = match self.tokens.token(&self.caller(), owed.destination).await {
                 Ok(token) => token,
                 Err(meaning) => return meaning,
             };
@@ -180,30 +178,15 @@ impl Post<'_> {
         }
     }
 
-    async fn token(&self, place: Destination) -> Result<Option<Token>, Meaning> {
-        let Some(login) = back::login(self.seller, place) else { return Ok(None) };
-        if let Some(token) = self.tokens.get(self.id, place, self.clock.now()) {
-            return Ok(Some(token));
-        }
-        let token = back::token(&self.send(&login).await?)?;
-        self.tokens.keep(self.id, place, token.clone(), self.clock.now());
-        Ok(Some(token))
+    fn caller(&self) -> Caller<'_> {
+        Caller { clock: self.clock, transport: self.transport, id: self.id, seller: self.seller }
     }
 
     async fn call(&self, place: Destination, call: &Call) -> Meaning {
-        match self.send(call).await {
+        match send(self.transport, call).await {
             Ok(answer) => back::meaning(place, &answer),
             Err(meaning) => meaning,
         }
-    }
-
-    async fn send(&self, call: &Call) -> Result<http::Response<bytes::Bytes>, Meaning> {
-        let request = call.request().ok_or(Meaning::Refused("not_configured"))?;
-        self.transport.send(request, CALL).await.map_err(|error| match error {
-            TransportError::NotSent => Meaning::Later { code: "not_reached", after: None },
-            TransportError::Unanswered => Meaning::Later { code: "unanswered", after: None },
-            TransportError::NotAllowed => Meaning::Refused("address_not_allowed"),
-        })
     }
 }
 

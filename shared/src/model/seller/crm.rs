@@ -122,7 +122,6 @@ pub struct Salesforce {
 #[serde(deny_unknown_fields)]
 pub struct Zoho {
     pub tokens: Vec<Secret>,
-    pub access_token: Option<Credential>,
     pub api_base: Option<String>,
     pub write_back: Option<ZohoBack>,
     #[serde(default)]

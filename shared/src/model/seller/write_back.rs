@@ -68,7 +68,8 @@ fn salesforce_version() -> String {
     "v62.0".to_owned()
 }
 
-/// A self client with a refresh token; `accounts_base` is of the seller's own data centre.
+/// A self client with a refresh token; `accounts_base` is of the seller's own data centre. Records are read back with it
+/// too: without `fields` for nothing else.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct ZohoBack {
@@ -76,6 +77,7 @@ pub struct ZohoBack {
     pub client_secret: Credential,
     pub refresh_token: Credential,
     pub accounts_base: String,
+    #[serde(default)]
     pub fields: Fields,
 }
 
@@ -171,6 +173,16 @@ impl Crm {
                 Some(Back::Shopify(crm.write_back.as_ref()?, base(crm.api_base.as_deref(), "")))
             }
         }
+    }
+
+    /// Whether there is anything to tell there.
+    pub fn writes(&self, place: Destination) -> bool {
+        self.back(place).is_some_and(|back| match back {
+            Back::Zoho(back, _) => back.fields.named().next().is_some(),
+            // A workflow's callback, an activity and a tag need no field.
+            Back::HubSpot(..) | Back::LeadSquared(..) | Back::Shopify(..) => true,
+            Back::Salesforce(..) | Back::Pipedrive(..) | Back::Freshsales(..) => true,
+        })
     }
 
     /// The field of the document and the rule that it breaks.
