@@ -261,6 +261,12 @@ async fn a_platform_event_comes_by_the_partners_bus_and_no_request_can_pass_for_
     for _ in 0..2 {
         assert_eq!(send(platform_event("u-1", 1)).await.unwrap(), json!({"taken": 1}));
     }
+    // The relay's own ids are new each time; the event's is not.
+    let mut again = platform_event("u-1", 1);
+    again["id"] = "e-2".into();
+    again["detail"]["id"] = "d-2".into();
+    again["detail"]["payload"]["Status__c"] = "Hot".into();
+    assert_eq!(send(again).await.unwrap(), json!({"taken": 1}));
     shop.settle().await;
     assert_eq!((shop.bookings().len(), shop.world.sim.schedules().len()), (1, 1));
     // Another organization's, and one that tells of changed fields only.
@@ -440,6 +446,31 @@ async fn a_hundred_in_one_request_are_one_answer_and_a_call_or_two_of_the_databa
             assert_eq!(asked(&shop), calls, "{way:?}");
         }
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn more_than_salesforce_ever_sends_at_once_is_not_acknowledged() {
+    let shop = Shop::with_crms().await;
+    let said = Way::Outbound.send(&shop, &outbound(ORGANIZATION, &(1..=101).collect::<Vec<_>>())).await;
+    assert_eq!((said.status, said.text.contains("not_readable"), stored(&shop)), (400, true, 0), "{said:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deals_own_fields_may_be_asked_for_by_its_name() {
+    let shop = Shop::with(with_crms(|seller| {
+        seller["crm"]["hubspot"]["fields"] = json!({"campaign": "deal.name"});
+    }))
+    .await;
+    let person = json!({"firstname": "Asha", "lastname": "Example", "phone": "9000000614", "name": "the person's"});
+    shop.world.sim.put_record("hubspot/contacts/614", person);
+    shop.world.sim.put_record("hubspot/deals/3", json!({"name": "the deal's", "contacts": ["614"]}));
+    let mut deal = hubspot_event(3, 0);
+    deal["subscriptionType"] = "deal.propertyChange".into();
+    deal["objectId"] = json!(3);
+    hubspot(&shop, &json!([deal])).await;
+    until_all_is_done(&shop).await;
+    let document: Value = serde_json::from_str(shop.bookings()[0]["doc"].as_str().unwrap()).unwrap();
+    assert_eq!(document["lead"]["campaign"].to_string().matches("the deal's").count(), 1, "{document}");
 }
 
 #[tokio::test(start_paused = true)]

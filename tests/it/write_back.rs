@@ -159,6 +159,22 @@ async fn what_goes_wrong_for_a_while_ends_with_the_right_values() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn zoho_has_not_said_yes_where_it_says_nothing_of_the_record() {
+    let (shop, document) = open(false).await;
+    let record = "4150868000009";
+    let fault = CrmFaultOrder { path: record.to_owned(), ..CrmFaultOrder::new("zoho", CrmFault::HtmlAfter) };
+    shop.world.sim.crms().add_fault(fault);
+    let deal = origin(Some("Deals"), record);
+    let id = trigger(&shop, &document, ("zoho", "k"), 1, deal).await.booking.id.to_string();
+    shop.world.pump().await;
+    let told = explained(&shop, &id).await[0].clone();
+    assert_eq!((&told["state"], &told["code"]), (&json!("pending"), &json!("answer_unreadable")));
+    minutes(&shop, 20).await;
+    let told = explained(&shop, &id).await[0].clone();
+    assert_eq!((&told["state"], &told["attempts"]), (&json!("done"), &json!(2)));
+}
+
+#[tokio::test(start_paused = true)]
 async fn nobody_is_called_before_the_crm_wants_to_be() {
     let (shop, document) = open(false).await;
     let crms = shop.world.sim.crms();

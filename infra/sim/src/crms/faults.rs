@@ -24,6 +24,8 @@ pub enum CrmFault {
     Unavailable,
     /// Done: 500.
     ErrorAfter,
+    /// Done: 200 with an HTML page.
+    HtmlAfter,
     /// Done, answered after `seconds`.
     Slow,
     /// Not done, never answered.
@@ -87,13 +89,14 @@ impl CrmFaultOrder {
                 Some(reply)
             }
             CrmFault::Unavailable | CrmFault::Hang => Some(replies::html(StatusCode::SERVICE_UNAVAILABLE)),
-            CrmFault::ErrorAfter | CrmFault::HangAfter | CrmFault::Slow => None,
+            CrmFault::ErrorAfter | CrmFault::HtmlAfter | CrmFault::HangAfter | CrmFault::Slow => None,
         }
     }
 
     pub(super) fn disguise(&self, reply: Response<Bytes>) -> (Response<Bytes>, Sent) {
         match self.fault {
             CrmFault::ErrorAfter => (replies::html(StatusCode::INTERNAL_SERVER_ERROR), Sent::Now),
+            CrmFault::HtmlAfter => (replies::html(StatusCode::OK), Sent::Now),
             CrmFault::Hang | CrmFault::HangAfter => (reply, Sent::Never),
             CrmFault::Slow => (reply, Sent::After(Duration::from_secs(self.seconds))),
             CrmFault::RateLimited | CrmFault::Unauthorized | CrmFault::Refuse | CrmFault::Gone | CrmFault::Redirect => {
