@@ -14,6 +14,7 @@ use sim::{Endpoint, Sim};
 use std::{
     collections::{BTreeMap, BTreeSet},
     hash::{DefaultHasher, Hash, Hasher},
+    mem,
     sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
@@ -58,6 +59,8 @@ pub(super) struct Seen {
     pub held: Option<Value>,
     pub confirmed_by: Option<String>,
     pub history: Vec<String>,
+    /// Who works on it, and until when by the clock of whoever wrote that, in milliseconds.
+    lease: Option<(String, i64)>,
 }
 
 /// A booking at rest moves by Popin's own word or a person's, and by nothing else.
@@ -253,11 +256,7 @@ impl Monitor {
             let (pk, sk) = (text(&key["pk"]), text(&key["sk"]));
             match (kind, sk) {
                 ("Put", "booking") => bookings.extend(books.booking(pk, &part["Item"])),
-                ("Update", "booking") => {
-                    if let Some(seen) = books.bookings.get_mut(id_of(pk)) {
-                        seen.version += 1;
-                    }
-                }
+                ("Update", "booking") => books.leased(id_of(pk), &part["ExpressionAttributeValues"]),
                 ("Put", claim) if claim.starts_with("claim#") => {
                     let owner = text(&part["Item"]["booking"]).to_owned();
                     if let Some(other) =
@@ -284,6 +283,20 @@ impl Books {
     pub(super) fn made_for(&self, number: Option<usize>) -> Option<(String, Seen)> {
         let number = number?;
         self.bookings.iter().find(|(_, seen)| seen.number == number).map(|(id, seen)| (id.clone(), seen.clone()))
+    }
+
+    /// Nobody has the lease of another who lives.
+    fn leased(&mut self, id: &str, values: &Value) {
+        let Some(seen) = self.bookings.get_mut(id) else { return };
+        seen.version += 1;
+        let lease = Some((text(&values[":me"]).to_owned(), number(&values[":until"])));
+        let before = mem::replace(&mut seen.lease, lease.clone());
+        let others = before.is_some_and(|(owner, until)| {
+            until > number(&values[":now"]) && lease.is_some_and(|(taker, _)| taker != owner)
+        });
+        if others {
+            self.violated(format!("{id}'s lease was taken from another, who has it"));
+        }
     }
 
     /// A booking was written; its id.
@@ -322,6 +335,7 @@ impl Books {
             held: document.get("held").filter(|held| held.is_object()).cloned(),
             confirmed_by: document["confirmed_by"].as_str().map(str::to_owned),
             history: history.filter_map(|line| line[1].as_str().map(str::to_owned)).collect(),
+            lease: item["lease_owner"]["S"].as_str().map(|owner| (owner.to_owned(), number(&item["lease_until"]))),
         };
         self.bookings.insert(id.clone(), seen);
         Some(id)
@@ -345,6 +359,10 @@ impl Books {
 
 fn text(attribute: &Value) -> &str {
     attribute["S"].as_str().unwrap_or_default()
+}
+
+fn number(attribute: &Value) -> i64 {
+    attribute["N"].as_str().and_then(|n| n.parse().ok()).unwrap_or(0)
 }
 
 fn id_of(pk: &str) -> &str {
