@@ -22,6 +22,8 @@ pub enum Fate {
     Frozen { after: usize, time: Duration },
     /// Lives until its doom strikes.
     Doomed(Arc<Doom>),
+    /// Frozen once its doom strikes, for so long.
+    FrozenBy { doom: Arc<Doom>, time: Duration },
 }
 
 /// Strikes whichever of the doomed is being polled: it ends at its next await, or its answer is lost if there is none.
@@ -93,6 +95,18 @@ pub(crate) async fn meet<T>(fate: Fate, invocation: impl Future<Output = T>) -> 
         Fate::Killed { after } => polled(invocation.as_mut(), after).await.ok_or_else(killed),
         Fate::Frozen { after, time } => {
             if let Some(done) = polled(invocation.as_mut(), after).await {
+                return Ok(done);
+            }
+            tokio::time::sleep(time).await;
+            Ok(invocation.await)
+        }
+        Fate::FrozenBy { doom, time } => {
+            let lived = poll_fn(|context| match invocation.as_mut().poll(context) {
+                Poll::Ready(done) => Poll::Ready(Some(done)),
+                Poll::Pending if doom.takes(false) => Poll::Ready(None),
+                Poll::Pending => Poll::Pending,
+            });
+            if let Some(done) = lived.await {
                 return Ok(done);
             }
             tokio::time::sleep(time).await;

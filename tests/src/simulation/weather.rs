@@ -12,7 +12,7 @@ use futures_util::future::BoxFuture;
 use http::{Request, Response};
 use local::{
     dynamodb::DbFault,
-    fate::{Fate, Fates},
+    fate::{Doom, Fate, Fates},
     streams::Batches,
     world::{SimTransport, World},
 };
@@ -40,6 +40,8 @@ pub(super) struct Weather {
     trouble: AtomicU8,
     /// Of ten calls to Popin, so many find no connection.
     unreachable: AtomicU8,
+    /// Strikes when a slot has been picked: then to stand still is the worst.
+    doom: Arc<Doom>,
     popin: OnceLock<SimTransport>,
     monitor: Arc<Monitor>,
     clock: Arc<SimClock>,
@@ -62,6 +64,7 @@ impl Weather {
             calm: AtomicBool::new(false),
             trouble: AtomicU8::new(0),
             unreachable: AtomicU8::new(0),
+            doom: Arc::default(),
             popin: OnceLock::new(),
             monitor,
             clock,
@@ -79,7 +82,12 @@ impl Weather {
             if this.is_calm() { (Duration::from_millis(1), Duration::ZERO) } else { (leg(), leg()) }
         })));
         let this = self.clone();
-        world.db.set_fault(Some(Arc::new(move |operation: &str, _: &Value| this.database_fault(operation))));
+        world.db.set_fault(Some(Arc::new(move |operation: &str, body: &Value| {
+            if picks(body) {
+                this.doom.strike();
+            }
+            this.database_fault(operation)
+        })));
     }
 
     pub(super) fn calm(&self) {
@@ -130,6 +138,9 @@ impl Weather {
             } else if this.plan.has(Trouble::Freezes) && (1..=3).contains(&dice) {
                 this.monitor.fault("invocation: frozen at an await");
                 Fate::Frozen { after, time }
+            } else if this.plan.has(Trouble::Freezes) && dice == 4 {
+                this.monitor.fault("invocation: to be frozen when it has picked a slot");
+                Fate::FrozenBy { doom: this.doom.clone(), time }
             } else {
                 Fate::Lives
             }
@@ -178,6 +189,12 @@ impl Weather {
     pub(super) fn transport(self: &Arc<Self>) -> Arc<dyn Transport> {
         Arc::new(Way(self.clone()))
     }
+}
+
+/// Whether a booking gets its slot by this.
+fn picks(body: &Value) -> bool {
+    let parts = body["TransactItems"].as_array();
+    parts.is_some_and(|parts| parts.iter().any(|part| part["Put"]["Item"]["state"]["S"] == "slot_held"))
 }
 
 /// The way to Popin.
