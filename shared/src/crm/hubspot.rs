@@ -1,6 +1,6 @@
 //! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook" (crm.md, 1.1 to 1.3).
 
-use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, back, body, fields::Fields};
 use crate::model::{
     connector::Connector,
     hash,
@@ -117,8 +117,9 @@ pub fn read(
             Ok(Batch { form: Form::Plain, told })
         }
         Value::Object(action) if action.contains_key("callbackId") => {
-            let told = vec![of_action(&Value::Object(action), &fields)];
-            Ok(Batch { form: Form::Action { patience: patience.as_secs() }, told })
+            let told = of_action(&Value::Object(action), &fields);
+            let waits = config.write_back.is_some() && told.origin.callback.as_deref().is_some_and(back::is_plain);
+            Ok(Batch { form: Form::Action { patience: waits.then(|| patience.as_secs()) }, told: vec![told] })
         }
         Value::Object(record) => {
             let record = flat(record);

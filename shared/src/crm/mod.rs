@@ -34,8 +34,8 @@ pub struct Unusable {
 pub enum Form {
     /// Any 2xx will do.
     Plain,
-    /// HubSpot's custom workflow action, which waits to be called back; so many seconds at most.
-    Action { patience: i64 },
+    /// HubSpot's custom workflow action, which waits to be called back, so many seconds at most; `None` where nobody will.
+    Action { patience: Option<i64> },
     /// Salesforce's outbound message, in SOAP.
     Outbound,
     /// Salesforce's flow, which reads one flat object.

@@ -1,0 +1,108 @@
+//! What must not happen between a CRM and us: a workflow that waits for ever, our own note taken for a lead, another record's note.
+
+use serde_json::{Value, json};
+use sim::{CrmFault, CrmFaultOrder, crms::KEY};
+use system_tests::{
+    crm_ways::{Said, Way, with_crms},
+    shop::Shop,
+    written_back::minutes,
+};
+
+async fn shop(change: impl FnOnce(&mut Value)) -> Shop {
+    let shop = Shop::with(with_crms(|seller| change(&mut seller["crm"]))).await;
+    shop.tick("slot-cache").await;
+    shop
+}
+
+/// HubSpot is told of every end, in one property.
+async fn hubspot(change: impl FnOnce(&mut Value)) -> Shop {
+    shop(|crm| {
+        crm["hubspot"]["api_base"] = "http://hubspot.test/crm/hubspot".into();
+        crm["hubspot"]["write_back"] = json!({"access_token": KEY, "fields": {"state": "vc_state"}});
+        change(&mut crm["hubspot"]);
+    })
+    .await
+}
+
+fn with(way: Way, changes: &[(&str, Value)]) -> String {
+    let mut body: Value = serde_json::from_str(&way.body(1)).unwrap();
+    for (path, value) in changes {
+        let (parent, name) = path.rsplit_once('/').unwrap();
+        body.pointer_mut(parent).unwrap()[name] = value.clone();
+    }
+    body.to_string()
+}
+
+fn outputs(said: &Said) -> Value {
+    assert_eq!(said.status, 200, "{said:?}");
+    said.json()["outputFields"].clone()
+}
+
+const ACTION: &str = "ap-44001122-5677-11-1";
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_waits_is_completed_and_its_contact_written() {
+    let shop = hubspot(|_| {}).await;
+    let way = Way::HubSpotAction;
+    let first = outputs(&way.send(&shop, &way.body(1)).await);
+    assert_eq!(first, json!({"hs_execution_state": "BLOCK", "hs_expiration_duration": "PT87300S"}));
+    shop.settle().await;
+    let crms = shop.world.sim.crms();
+    let callback = crms.callback(ACTION);
+    assert_eq!((&callback["hs_execution_state"], &callback["state"]), (&json!("SUCCESS"), &json!("scheduled")));
+    assert_eq!(crms.record("hubspot/contacts/1")["vc_state"], "scheduled");
+    // Sent again it waits as before, and is not completed again.
+    assert_eq!(outputs(&way.send(&shop, &way.body(1)).await), first);
+    minutes(&shop, 3).await;
+    assert_eq!(crms.calls_to("hubspot").len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_that_nobody_will_complete_does_not_wait() {
+    // Nothing is written back.
+    let none = Shop::with_crms().await;
+    let way = Way::HubSpotAction;
+    let told = outputs(&way.send(&none, &way.body(1)).await);
+    assert_eq!((&told["hs_execution_state"], &told["state"]), (&json!("SUCCESS"), &json!("requested")));
+    assert_eq!(told["booking_id"], none.bookings()[0]["pk"].as_str().unwrap().strip_prefix("acme#").unwrap());
+    // Another stage than the seller asks for.
+    let choosy = hubspot(|hubspot| hubspot["only"] = json!({"campaign": ["holi"]})).await;
+    let told = outputs(&way.send(&choosy, &way.body(1)).await);
+    assert_eq!(told, json!({"hs_execution_state": "FAIL_CONTINUE", "frontdesk_code": "ignored"}));
+    assert!(choosy.bookings().is_empty());
+    // An id that no callback has.
+    for id in [json!(null), json!("../../owners"), json!({})] {
+        let shop = hubspot(|_| {}).await;
+        let told = outputs(&way.send(&shop, &with(way, &[("/callbackId", id.clone())])).await);
+        assert_eq!(told["hs_execution_state"], "SUCCESS", "{id}");
+        shop.settle().await;
+        assert_eq!(shop.world.sim.crms().record("hubspot/contacts/1")["vc_state"], "scheduled", "{id}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_action_is_completed_whatever_becomes_of_its_record() {
+    let way = Way::HubSpotAction;
+    let ticket = hubspot(|_| {}).await;
+    way.send(&ticket, &with(way, &[("/object/objectType", json!("TICKET"))])).await;
+    ticket.settle().await;
+    let crms = ticket.world.sim.crms();
+    assert_eq!(crms.callback(ACTION)["hs_execution_state"], "SUCCESS");
+    assert_eq!(crms.calls_to("hubspot").len(), 1, "a ticket is no contact");
+    // A key that may complete actions and not write contacts, or the other way about.
+    for (lacking, made) in [("objects", "callbacks"), ("callbacks", "objects")] {
+        let shop = hubspot(|_| {}).await;
+        let crms = shop.world.sim.crms();
+        let fault = CrmFaultOrder::new("hubspot", CrmFault::Unauthorized);
+        crms.add_fault(CrmFaultOrder { path: lacking.to_owned(), times: 0, ..fault });
+        way.send(&shop, &way.body(1)).await;
+        shop.settle().await;
+        let (callback, contact) = (crms.callback(ACTION), crms.record("hubspot/contacts/1"));
+        assert_eq!((callback.is_null(), contact.is_null()), (made == "objects", made == "callbacks"), "{lacking}");
+        // And once it may.
+        crms.clear_faults();
+        minutes(&shop, 5).await;
+        assert_eq!(crms.callback(ACTION)["hs_execution_state"], "SUCCESS", "{lacking}");
+        assert_eq!(crms.record("hubspot/contacts/1")["vc_state"], "scheduled", "{lacking}");
+    }
+}
