@@ -3,7 +3,7 @@
 use serde_json::{Value, json};
 use sim::{CrmFault, CrmFaultOrder, crms::KEY};
 use system_tests::{
-    crm_ways::{Said, Way, with_crms},
+    crm_ways::{SECRET, Said, Way, hmac, said, with_crms},
     shop::Shop,
     written_back::minutes,
 };
@@ -36,6 +36,10 @@ fn with(way: Way, changes: &[(&str, Value)]) -> String {
 fn outputs(said: &Said) -> Value {
     assert_eq!(said.status, 200, "{said:?}");
     said.json()["outputFields"].clone()
+}
+
+fn ignored(said: &Said) -> (u16, Value) {
+    (said.status, said.json()["ignored"].clone())
 }
 
 const ACTION: &str = "ap-44001122-5677-11-1";
@@ -105,4 +109,96 @@ async fn an_action_is_completed_whatever_becomes_of_its_record() {
         assert_eq!(crms.callback(ACTION)["hs_execution_state"], "SUCCESS", "{lacking}");
         assert_eq!(crms.record("hubspot/contacts/1")["vc_state"], "scheduled", "{lacking}");
     }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_tells_of_our_own_note_starts_nothing() {
+    let way = Way::ZohoNotification;
+    let shop = shop(|crm| {
+        crm["zoho"]["write_back"]["fields"] = json!({"state": "Call_State", "join_url": "Call_Link"});
+    })
+    .await;
+    way.keep_record(&shop, 1);
+    way.send(&shop, &way.body(1)).await;
+    shop.settle().await;
+    let id = "415086800001";
+    assert_eq!(shop.world.sim.crms().record(&format!("zoho/Leads/{id}"))["Call_State"], "scheduled");
+    let edited = |at: u64, fields: Value| {
+        with(way, &[("/server_time", json!(1_795_402_900_000 + at)), ("/affected_fields", fields)])
+    };
+    // The same person would not join the first call any more.
+    shop.advance(3600);
+    shop.tick("slot-cache").await;
+    for (at, fields) in [
+        (1, json!([{id: ["Call_State"]}])),
+        (2, json!([{id: ["Call_Link", "Call_State", "Modified_Time"]}])),
+        (3, json!([{"9": ["Phone"]}, {id: ["Call_State"]}])),
+        (4, json!([{"Leads": ["Call_State"]}])),
+        (5, json!(["Call_State"])),
+    ] {
+        let said = way.send(&shop, &edited(at, fields.clone())).await;
+        assert_eq!(ignored(&said), (200, json!(1)), "{fields}");
+    }
+    assert_eq!((shop.parked().len(), shop.world.sim.record_reads().len()), (0, 1));
+    // What somebody else changed with it is news, and so is what Zoho does not name.
+    for (at, fields) in [
+        (11, json!([{id: ["Call_State", "Phone"]}])),
+        (12, json!([{id: ["Lead_Status"]}])),
+        (13, json!([{id: [7]}])),
+        (14, json!([{id: []}])),
+        (15, json!(["Modified_Time"])),
+    ] {
+        let said = way.send(&shop, &edited(at, fields.clone())).await;
+        assert_eq!(said.json()["pending"], 1, "{fields}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn only_what_shopify_created_is_a_call() {
+    let shop = Shop::with_crms().await;
+    let (way, body) = (Way::Shopify, Way::Shopify.body(1));
+    let (path, _) = way.proof(&shop, &body, SECRET);
+    for (topic, bookings) in [
+        ("customers/update", 0),
+        ("orders/updated", 0),
+        ("orders/edited", 0),
+        ("customer.tags_added", 0),
+        ("customers/create", 1),
+    ] {
+        let headers = [
+            ("x-shopify-hmac-sha256", hmac(SECRET, &[body.as_bytes()])),
+            ("x-shopify-topic", topic.to_owned()),
+            ("x-shopify-event-id", format!("event-{topic}")),
+        ];
+        let said = said(&shop, &path, &headers, body.clone()).await;
+        assert_eq!(ignored(&said), (200, json!(1 - bookings)), "{topic}");
+        assert_eq!(shop.bookings().len(), bookings, "{topic}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_update_of_our_own_fields_alone_starts_nothing_at_leadsquared_and_hubspot() {
+    let lead = |number: u32, state: &str| {
+        let mut lead: Value = serde_json::from_str(&Way::LeadSquared.body(number)).unwrap();
+        (lead["mx_Call_State"], lead["ModifiedOn"]) =
+            (state.into(), format!("2026-11-23 03:0{}:00", state.len()).into());
+        lead
+    };
+    let shop = shop(|crm| {
+        crm["leadsquared"]["api_base"] = "http://leadsquared.test/crm/leadsquared".into();
+        crm["leadsquared"]["write_back"] =
+            json!({"access_key": KEY, "secret_key": KEY, "fields": {"state": "mx_Call_State"}});
+        crm["hubspot"]["write_back"] = json!({"access_token": KEY, "fields": {"state": "vc_state"}});
+    })
+    .await;
+    let ours = json!({"Before": lead(1, "no"), "After": lead(1, "yes")}).to_string();
+    assert_eq!(Way::LeadSquared.send(&shop, &ours).await.text, r#"{"Status":"Success","StatusReason":""}"#);
+    let event =
+        with(Way::HubSpotApp, &[("/0/propertyName", json!("vc_state")), ("/0/propertyValue", json!("scheduled"))]);
+    assert_eq!(ignored(&Way::HubSpotApp.send(&shop, &event).await), (200, json!(1)));
+    assert!(shop.world.items("bookings").is_empty());
+    // Another change beside it is news.
+    let theirs = json!({"Before": lead(1, "no"), "After": lead(2, "yes")}).to_string();
+    Way::LeadSquared.send(&shop, &theirs).await;
+    assert_eq!(shop.bookings().len(), 1);
 }

@@ -1,6 +1,6 @@
 //! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook" (crm.md, 1.1 to 1.3).
 
-use super::{Arrival, Batch, Form, Unread, back, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, back, body, echo, fields::Fields};
 use crate::model::{
     connector::Connector,
     hash,
@@ -146,8 +146,10 @@ fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) ->
     let occurred_at = event["occurredAt"].as_i64().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let ours = config.portal_ids.is_empty()
         || event["portalId"].as_u64().is_some_and(|portal| config.portal_ids.contains(&portal));
+    let own = config.write_back.as_ref().map(|back| &back.fields);
     let about = match (object, change) {
         _ if !ours => About::Ignored("portal_not_ours"),
+        _ if echo::is_ours([text("propertyName").as_str()], own, &[]) => About::Ignored("own_echo"),
         _ if occurred_at.is_some_and(|at| now.duration_since(at) > TOO_OLD) => About::Ignored("too_old"),
         _ if change.is_empty() || record.is_empty() => {
             About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(event.to_string()) }

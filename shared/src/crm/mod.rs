@@ -4,6 +4,7 @@ pub mod answer;
 pub mod arrival;
 pub mod back;
 pub mod body;
+pub mod echo;
 pub mod fields;
 pub mod freshsales;
 pub mod hubspot;

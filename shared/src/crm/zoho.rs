@@ -1,6 +1,6 @@
 //! Zoho: the workflow's webhook as JSON or a form, and the notification channel (crm.md, 1.8 and 1.9).
 
-use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, body, echo, fields::Fields};
 use crate::model::{
     connector::Connector,
     origin::Origin,
@@ -33,7 +33,7 @@ pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
     let body = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
     let notified_ids = body["ids"].as_array().filter(|_| !body["channel_id"].is_null());
     let told = if let Some(ids) = notified_ids {
-        ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id)).collect()
+        ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id, config)).collect()
     } else {
         let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
         vec![body::record(body, module.as_deref(), &fields)]
@@ -47,11 +47,26 @@ fn module(record: &Value) -> Option<&'static str> {
     ids.into_iter().find(|(field, _)| !record[field].is_null()).map(|(_, module)| module)
 }
 
-fn notified(body: &Value, id: &str) -> Told {
+/// What Zoho sets of its own accord at any change.
+const STAMPS: [&str; 3] = ["Modified_Time", "Modified_By", "Last_Activity_Time"];
+
+/// The fields of this record that changed, where the channel tells them: by record, by module, or alone.
+fn affected<'v>(body: &'v Value, module: &str, id: &str) -> Option<Vec<&'v str>> {
+    let told = &body["affected_fields"];
+    let of = |name: &str| told.as_array()?.iter().find_map(|one| one.get(name));
+    of(id).or_else(|| of(module)).unwrap_or(told).as_array()?.iter().map(Value::as_str).collect()
+}
+
+fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
     let text = |name: &str| super::fields::text(&body[name]).unwrap_or_default();
     let (module, operation) = (text("module"), text("operation"));
+    let own = config.write_back.as_ref().map(|back| &back.fields);
     let about = match operation.as_str() {
         "delete" => About::Ignored("event_not_used"),
+        // `trigger` keeps workflows from starting again, and says nothing of channels.
+        _ if affected(body, &module, id).is_some_and(|changed| echo::is_ours(changed, own, &STAMPS)) => {
+            About::Ignored("own_echo")
+        }
         _ if !is_name(&module) || !is_name(id) => {
             About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(body.to_string()) }
         }
