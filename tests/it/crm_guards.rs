@@ -5,7 +5,7 @@ use sim::{CrmFault, CrmFaultOrder, crms::KEY};
 use system_tests::{
     crm_ways::{SECRET, Said, Way, hmac, said, with_crms},
     shop::Shop,
-    written_back::minutes,
+    written_back::{HASHES, minutes},
 };
 
 async fn shop(change: impl FnOnce(&mut Value)) -> Shop {
@@ -200,5 +200,57 @@ async fn an_update_of_our_own_fields_alone_starts_nothing_at_leadsquared_and_hub
     // Another change beside it is news.
     let theirs = json!({"Before": lead(1, "no"), "After": lead(2, "yes")}).to_string();
     Way::LeadSquared.send(&shop, &theirs).await;
+    assert_eq!(shop.bookings().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn what_another_integration_changes_at_pipedrive_is_a_lead_and_our_own_note_is_none() {
+    let own = |crm: &mut Value| crm["pipedrive"]["own_user_ids"] = json!([1294]);
+    let writes = |crm: &mut Value| {
+        crm["pipedrive"]["api_base"] = "http://pipedrive.test/crm/pipedrive".into();
+        crm["pipedrive"]["write_back"] =
+            json!({"api_token": KEY, "fields": {"state": HASHES[0], "join_url": HASHES[1]}});
+    };
+    let way = Way::PipedrivePerson;
+    let changed = |user: &str, previous: Value| {
+        with(way, &[("/meta/change_source", json!("api")), ("/meta/user_id", json!(user)), ("/previous", previous)])
+    };
+    let ours = json!({HASHES[0]: null, "update_time": "x"});
+    let nested = json!({"custom_fields": {HASHES[0]: null, HASHES[1]: {"value": "x"}}, "update_time": "x"});
+    let both = json!({"custom_fields": {HASHES[0]: null}, "stage_id": 427});
+    // By what was changed: 0 to nobody, 1 to a call.
+    for (previous, calls) in [
+        (ours.clone(), 0),
+        (nested.clone(), 0),
+        (both.clone(), 1),
+        (json!({"stage_id": 427}), 1),
+        (json!({}), 1),
+        (json!(null), 1),
+    ] {
+        let shop = shop(writes).await;
+        way.send(&shop, &changed("7", previous.clone())).await;
+        assert_eq!(shop.bookings().len(), calls, "{previous}");
+    }
+    // By who changed it.
+    for (user, previous, calls) in [("1294", both.clone(), 0), ("7", both, 1), ("7", nested.clone(), 0)] {
+        let shop = shop(|crm| {
+            writes(crm);
+            own(crm);
+        })
+        .await;
+        way.send(&shop, &changed(user, previous.clone())).await;
+        assert_eq!(shop.bookings().len(), calls, "{user} {previous}");
+    }
+    // Whoever has nothing written back has no echo; a person at the screen is none either.
+    let shop = shop(|_| {}).await;
+    way.send(&shop, &changed("7", nested.clone())).await;
+    assert_eq!(shop.bookings().len(), 1);
+    let shop = self::shop(writes).await;
+    way.send(&shop, &with(way, &[("/previous", nested.clone())])).await;
+    assert_eq!(shop.bookings().len(), 1);
+    // What somebody made by the API is a lead like any other.
+    let shop = self::shop(writes).await;
+    let made = [("/meta/change_source", json!("api")), ("/meta/action", json!("create")), ("/previous", nested)];
+    way.send(&shop, &with(way, &made)).await;
     assert_eq!(shop.bookings().len(), 1);
 }

@@ -96,7 +96,9 @@ pub fn read(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: T
         Connector::Freshsales => {
             crm.freshsales.as_ref().map_or(Err(Unread::NotProven), |config| freshsales::read(arrival, config))
         }
-        Connector::Pipedrive => pipedrive::read(arrival),
+        Connector::Pipedrive => {
+            crm.pipedrive.as_ref().map_or(Err(Unread::NotProven), |config| pipedrive::read(arrival, config))
+        }
         Connector::Shopify => shopify::read(arrival),
     }
 }
