@@ -254,3 +254,55 @@ async fn what_another_integration_changes_at_pipedrive_is_a_lead_and_our_own_not
     way.send(&shop, &with(way, &made)).await;
     assert_eq!(shop.bookings().len(), 1);
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_workflow_on_deals_has_its_end_at_the_deal() {
+    let way = Way::HubSpotToken;
+    let person =
+        json!({"hs_object_id": 614, "firstname": "Asha", "lastname": "Example", "mobilephone": "+919000000001"});
+    for (more, at) in [
+        (json!({}), "contacts"),
+        (json!({"objectType": "CONTACT", "dealname": "of the contact's own"}), "contacts"),
+        (json!({"objectType": "DEAL"}), "deals"),
+        (json!({"object": "0-3"}), "deals"),
+        (json!({"dealstage": "appointmentscheduled"}), "deals"),
+        (json!({"properties": {"dealname": {"value": "demo"}}}), "deals"),
+    ] {
+        let shop = hubspot(|_| {}).await;
+        let mut body = person.clone();
+        body.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
+        way.send(&shop, &body.to_string()).await;
+        shop.settle().await;
+        let crms = shop.world.sim.crms();
+        let calls: Vec<_> = crms.calls_to("hubspot").into_iter().map(|call| call.path).collect();
+        assert_eq!(calls, [format!("crm/v3/objects/{at}/614")], "{more}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_salesforce_record_of_no_said_kind_is_known_by_its_id() {
+    let way = Way::Callout;
+    for (id, object, at) in [
+        ("00Q000000000001AAA", None, Some("Lead")),
+        ("003000000000001AAA", None, Some("Contact")),
+        ("003000000000001AAA", Some("Person__c"), Some("Person__c")),
+        ("a01000000000001AAA", None, None),
+    ] {
+        let shop = shop(|crm| {
+            crm["salesforce"]["api_base"] = "http://salesforce.test/crm/salesforce".into();
+            crm["salesforce"]["write_back"] =
+                json!({"client_id": "client", "client_secret": KEY, "fields": {"state": "Call_State__c"}});
+        })
+        .await;
+        way.send(&shop, &with(way, &[("/record_id", json!(id)), ("/object", json!(object))])).await;
+        shop.settle().await;
+        let crms = shop.world.sim.crms();
+        let calls: Vec<_> = crms.calls_to("salesforce").into_iter().map(|call| call.path).collect();
+        let expected = at.map(|at| format!("services/data/v62.0/sobjects/{at}/{id}"));
+        assert_eq!(calls, expected.into_iter().collect::<Vec<_>>(), "{id}");
+        let booking = shop.bookings()[0]["pk"].as_str().unwrap().strip_prefix("acme#").unwrap().to_owned();
+        let told = shop.booking(&booking).await.body["write_backs"][0].clone();
+        let code = if at.is_some() { json!(null) } else { json!("object_unknown") };
+        assert_eq!(told["code"], code, "{id}");
+    }
+}

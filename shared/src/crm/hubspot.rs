@@ -123,7 +123,9 @@ pub fn read(
         }
         Value::Object(record) => {
             let record = flat(record);
-            Ok(Batch { form: Form::Plain, told: vec![body::record(record, Some("contact"), &fields)] })
+            let object = object_of(&record);
+            let told = body::record(record, Some(&object), &fields);
+            Ok(Batch { form: Form::Plain, told: vec![told] })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(Unread::NotReadable),
     }
@@ -185,6 +187,13 @@ fn of_action(action: &Value, fields: &Fields<'_>) -> Told {
     let told = body::record(record, object.as_deref(), fields);
     let origin = Origin { record: id.or(told.origin.record), callback: callback.clone(), ..told.origin };
     Told { key: callback.map_or(told.key, |callback| format!("callback#{callback}")), origin, about: told.about }
+}
+
+/// What a workflow's record is: as the body says, else by what only a deal has.
+fn object_of(record: &Value) -> String {
+    let said = ["objectType", "object", "objectTypeId"].into_iter().find_map(|name| super::fields::text(&record[name]));
+    let of_deal = ["dealstage", "dealname"].into_iter().any(|name| !record[name].is_null());
+    said.map_or_else(|| if of_deal { "deal" } else { "contact" }.to_owned(), |said| said.to_ascii_lowercase())
 }
 
 /// Properties come flat, or each as an object with its `value` and history.
