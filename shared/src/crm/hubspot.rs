@@ -23,8 +23,9 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// What no key would know again is not taken: HubSpot itself gives up after a day.
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// v3 when it is there, and nothing less then: whoever strips the newer header must not get by with the older one. v2
-/// for workflows and v1 for old apps, which send no v3. A key in a header where a workflow sends no signature.
+/// v3 alone where it is there: one that is stale or wrong is not made good by an older one beside it. v2 for workflows
+/// and v1 for old apps, which send no v3, so that a request from which v3 was taken is judged by what is left. A key in
+/// a header where a workflow sends no signature.
 pub fn prove(arrival: &Arrival<'_>, config: &HubSpot, now: Timestamp) -> Option<Trust> {
     let uri = signed_uri(&config.public_url);
     let signed = if arrival.has("x-hubspot-signature-v3") {
