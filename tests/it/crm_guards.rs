@@ -306,3 +306,46 @@ async fn a_salesforce_record_of_no_said_kind_is_known_by_its_id() {
         assert_eq!(told["code"], code, "{id}");
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_channel_that_names_no_record_is_parked_and_one_without_a_time_is_known_by_all_it_says() {
+    let way = Way::ZohoNotification;
+    for ids in [json!([]), json!("415086800001"), json!([null]), json!([{"id": "1"}]), json!(null)] {
+        let shop = Shop::with_crms().await;
+        let body = with(way, &[("/ids", ids.clone())]);
+        for _ in 0..2 {
+            let said = way.send(&shop, &body).await;
+            assert_eq!((said.status, &said.json()["parked"]), (200, &json!(1)), "{ids}");
+        }
+        assert_eq!(shop.parked_list("").await.body["parked"][0]["code"], "event_unknown", "{ids}");
+        assert_eq!(shop.parked().len(), 1, "{ids}");
+    }
+    let shop = Shop::with_crms().await;
+    let said = way.send(&shop, &with(way, &[("/ids", json!(["415086800001", null]))])).await;
+    assert_eq!((&said.json()["pending"], &said.json()["parked"]), (&json!(1), &json!(1)));
+    let shop = Shop::with_crms().await;
+    let edited =
+        |field: &str| with(way, &[("/server_time", json!(null)), ("/affected_fields", json!([{"1": [field]}]))]);
+    for (field, known) in [("Phone", 1), ("Phone", 1), ("Lead_Status", 2)] {
+        way.send(&shop, &edited(field)).await;
+        assert_eq!(shop.parked().len(), known, "{field}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_contact_and_a_deal_of_one_number_are_two() {
+    let shop = Shop::with_crms().await;
+    let body = |portal: u32, object: &str| {
+        json!({"portalId": portal, "objectType": object, "hs_object_id": 614, "lastmodifieddate": "2026-11-23", "firstname": "Asha", "lastname": "Example",
+            "mobilephone": "+919000000001"})
+        .to_string()
+    };
+    let keys = |shop: &Shop| {
+        let items = shop.world.items("bookings").into_iter();
+        items.filter(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with("acme#idem#"))).count()
+    };
+    for (portal, object, known) in [(1, "CONTACT", 1), (1, "DEAL", 2), (2, "CONTACT", 3), (1, "CONTACT", 3)] {
+        Way::HubSpotToken.send(&shop, &body(portal, object)).await;
+        assert_eq!(keys(&shop), known, "{portal} {object}");
+    }
+}

@@ -125,8 +125,11 @@ pub fn read(
         Value::Object(record) => {
             let record = flat(record);
             let object = object_of(&record);
+            let portal = super::fields::text(&record["portalId"]).unwrap_or_default();
             let told = body::record(record, Some(&object), &fields);
-            Ok(Batch { form: Form::Plain, told: vec![told] })
+            // A contact and a deal may have the same number, and so may two accounts.
+            let key = format!("{portal}#{object}#{}", told.key);
+            Ok(Batch { form: Form::Plain, told: vec![Told { key, ..told }] })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(Unread::NotReadable),
     }
