@@ -38,7 +38,9 @@ def shop(name, sim, receiver):
                 "client_secrets": [f"hubspot-secret-of-{name}"],
                 "public_url": f"https://api.example.com/v1/crm/{name}/hubspot",
                 "access_token": "hubspot-access-token",
-                "api_base": sim,
+                "api_base": f"{sim}/crm/hubspot",
+                # The simulated CRMs' own key; without it no action is told to wait.
+                "write_back": {"access_token": "simulated-crm-key-not-a-secret", "fields": {"state": "vc_state"}},
             },
             "salesforce": {
                 "path_secrets": [f"path-secret-of-{name}"],

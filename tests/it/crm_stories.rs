@@ -222,20 +222,6 @@ async fn shopify_signs_with_the_old_secret_for_an_hour_and_tells_two_ids() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn our_own_note_at_a_record_starts_nothing() {
-    let shop = Shop::with_crms().await;
-    let mut event: Value = serde_json::from_str(&Way::PipedrivePerson.body(1)).unwrap();
-    event["meta"]["change_source"] = "api".into();
-    let echo = Way::PipedrivePerson.send(&shop, &event.to_string()).await;
-    assert_eq!((echo.status, &echo.json()["ignored"]), (200, &json!(1)));
-    assert!(shop.world.items("bookings").is_empty());
-    // What somebody made by the API is a lead like any other.
-    event["meta"]["action"] = "create".into();
-    Way::PipedrivePerson.send(&shop, &event.to_string()).await;
-    assert_eq!(shop.bookings().len(), 1);
-}
-
-#[tokio::test(start_paused = true)]
 async fn a_flow_that_waits_is_told_of_its_call_in_one_flat_object() {
     let shop = Shop::with_crms().await;
     let body = Way::Callout.body(1);

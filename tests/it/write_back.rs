@@ -377,7 +377,7 @@ async fn the_state_of_a_write_back_is_for_the_seller_alone() {
 async fn what_was_given_up_is_told_once_somebody_has_mended_it_and_asks() {
     let (shop, document) = open(true).await;
     let crms = shop.world.sim.crms();
-    crms.add_fault(CrmFaultOrder::new("hubspot", CrmFault::Gone));
+    crms.add_fault(CrmFaultOrder { path: "objects".to_owned(), ..CrmFaultOrder::new("hubspot", CrmFault::Gone) });
     let waiting = Origin { callback: Some("ap-1".to_owned()), ..origin(None, "614") };
     let id = trigger(&shop, &document, ("hubspot", "k"), 1, waiting).await.booking.id.to_string();
     let path = format!("/v1/bookings/acme/{id}/write-backs/retry");

@@ -44,7 +44,11 @@ fn crms(sim_port: u16) -> Value {
     let base = format!("http://127.0.0.1:{sim_port}");
     json!({
         "standard": { "secrets": [SIGNING_SECRET] },
-        "hubspot": { "client_secrets": [CRM_SECRET], "public_url": HUBSPOT_URL, "access_token": "demo-token", "api_base": base },
+        "hubspot": {
+            "client_secrets": [CRM_SECRET], "public_url": HUBSPOT_URL, "access_token": "demo-token",
+            "api_base": format!("{base}/crm/hubspot"),
+            "write_back": { "access_token": sim::crms::KEY, "fields": { "state": "vc_state", "join_url": "vc_join_url" } },
+        },
         "salesforce": { "path_secrets": [CRM_SECRET], "tokens": [CRM_SECRET], "organization_ids": [ORGANIZATION] },
         "zoho": {
             "tokens": [CRM_SECRET],

@@ -37,7 +37,7 @@ pub fn taken(connector: Connector, form: Form, became: &[Became]) -> Answer {
     let status = rules::status(connector, if code.is_some() { Ending::Unusable } else { Ending::Taken });
     let (content_type, body) = match form {
         Form::Plain => (JSON, counted(became).to_string()),
-        Form::Action { patience } => (JSON, action(code, patience).to_string()),
+        Form::Action { patience } => (JSON, json!({"outputFields": action(became, patience)}).to_string()),
         Form::Outbound => ("text/xml; charset=utf-8", salesforce::acknowledgement(true)),
         Form::Callout => (JSON, flat(became).to_string()),
         Form::Status => {
@@ -74,13 +74,22 @@ fn counted(became: &[Became]) -> Value {
     })
 }
 
-/// The workflow waits until it is called back; what will never be a call lets it go on at once.
-fn action(code: Option<&str>, patience: i64) -> Value {
-    match code {
-        None => {
-            json!({"outputFields": {"hs_execution_state": "BLOCK", "hs_expiration_duration": format!("PT{patience}S")}})
+/// The workflow waits only where it is called back; what nobody will tell it the end of lets it go on at once.
+fn action(became: &[Became], patience: Option<i64>) -> Value {
+    match (became.first(), patience) {
+        (Some(Became::Booking(_)), Some(patience)) => {
+            json!({"hs_execution_state": "BLOCK", "hs_expiration_duration": format!("PT{patience}S")})
         }
-        Some(code) => json!({"outputFields": {"hs_execution_state": "FAIL_CONTINUE", "frontdesk_code": code}}),
+        (Some(Became::Booking(facts)), None) => {
+            json!({"hs_execution_state": "SUCCESS", "booking_id": facts.get("booking_id"), "state": facts.get("state")})
+        }
+        (Some(Became::Pending), Some(_) | None) => json!({"hs_execution_state": "SUCCESS", "state": "pending"}),
+        (Some(Became::Parked(code)), Some(_) | None) => {
+            json!({"hs_execution_state": "FAIL_CONTINUE", "frontdesk_code": code})
+        }
+        (Some(Became::Ignored) | None, Some(_) | None) => {
+            json!({"hs_execution_state": "FAIL_CONTINUE", "frontdesk_code": "ignored"})
+        }
     }
 }
 

@@ -1,6 +1,6 @@
 //! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook" (crm.md, 1.1 to 1.3).
 
-use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, back, body, echo, fields::Fields};
 use crate::model::{
     connector::Connector,
     hash,
@@ -23,8 +23,9 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// What no key would know again is not taken: HubSpot itself gives up after a day.
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// v3 when it is there, and nothing less then: whoever strips the newer header must not get by with the older one. v2
-/// for workflows and v1 for old apps, which send no v3. A key in a header where a workflow sends no signature.
+/// v3 alone where it is there: one that is stale or wrong is not made good by an older one beside it. v2 for workflows
+/// and v1 for old apps, which send no v3, so that a request from which v3 was taken is judged by what is left. A key in
+/// a header where a workflow sends no signature.
 pub fn prove(arrival: &Arrival<'_>, config: &HubSpot, now: Timestamp) -> Option<Trust> {
     let uri = signed_uri(&config.public_url);
     let signed = if arrival.has("x-hubspot-signature-v3") {
@@ -117,12 +118,18 @@ pub fn read(
             Ok(Batch { form: Form::Plain, told })
         }
         Value::Object(action) if action.contains_key("callbackId") => {
-            let told = vec![of_action(&Value::Object(action), &fields)];
-            Ok(Batch { form: Form::Action { patience: patience.as_secs() }, told })
+            let told = of_action(&Value::Object(action), &fields);
+            let waits = config.write_back.is_some() && told.origin.callback.as_deref().is_some_and(back::is_plain);
+            Ok(Batch { form: Form::Action { patience: waits.then(|| patience.as_secs()) }, told: vec![told] })
         }
         Value::Object(record) => {
             let record = flat(record);
-            Ok(Batch { form: Form::Plain, told: vec![body::record(record, Some("contact"), &fields)] })
+            let object = object_of(&record);
+            let portal = super::fields::text(&record["portalId"]).unwrap_or_default();
+            let told = body::record(record, Some(&object), &fields);
+            // A contact and a deal may have the same number, and so may two accounts.
+            let key = format!("{portal}#{object}#{}", told.key);
+            Ok(Batch { form: Form::Plain, told: vec![Told { key, ..told }] })
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(Unread::NotReadable),
     }
@@ -145,8 +152,10 @@ fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) ->
     let occurred_at = event["occurredAt"].as_i64().and_then(|millis| Timestamp::from_millisecond(millis).ok());
     let ours = config.portal_ids.is_empty()
         || event["portalId"].as_u64().is_some_and(|portal| config.portal_ids.contains(&portal));
+    let own = config.write_back.as_ref().map(|back| &back.fields);
     let about = match (object, change) {
         _ if !ours => About::Ignored("portal_not_ours"),
+        _ if echo::is_ours([text("propertyName").as_str()], own, &[]) => About::Ignored("own_echo"),
         _ if occurred_at.is_some_and(|at| now.duration_since(at) > TOO_OLD) => About::Ignored("too_old"),
         _ if change.is_empty() || record.is_empty() => {
             About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(event.to_string()) }
@@ -182,6 +191,13 @@ fn of_action(action: &Value, fields: &Fields<'_>) -> Told {
     let told = body::record(record, object.as_deref(), fields);
     let origin = Origin { record: id.or(told.origin.record), callback: callback.clone(), ..told.origin };
     Told { key: callback.map_or(told.key, |callback| format!("callback#{callback}")), origin, about: told.about }
+}
+
+/// What a workflow's record is: as the body says, else by what only a deal has.
+fn object_of(record: &Value) -> String {
+    let said = ["objectType", "object", "objectTypeId"].into_iter().find_map(|name| super::fields::text(&record[name]));
+    let of_deal = ["dealstage", "dealname"].into_iter().any(|name| !record[name].is_null());
+    said.map_or_else(|| if of_deal { "deal" } else { "contact" }.to_owned(), |said| said.to_ascii_lowercase())
 }
 
 /// Properties come flat, or each as an object with its `value` and history.

@@ -4,6 +4,7 @@ pub mod answer;
 pub mod arrival;
 pub mod back;
 pub mod body;
+pub mod echo;
 pub mod fields;
 pub mod freshsales;
 pub mod hubspot;
@@ -34,8 +35,8 @@ pub struct Unusable {
 pub enum Form {
     /// Any 2xx will do.
     Plain,
-    /// HubSpot's custom workflow action, which waits to be called back; so many seconds at most.
-    Action { patience: i64 },
+    /// HubSpot's custom workflow action, which waits to be called back, so many seconds at most; `None` where nobody will.
+    Action { patience: Option<i64> },
     /// Salesforce's outbound message, in SOAP.
     Outbound,
     /// Salesforce's flow, which reads one flat object.
@@ -95,7 +96,9 @@ pub fn read(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: T
         Connector::Freshsales => {
             crm.freshsales.as_ref().map_or(Err(Unread::NotProven), |config| freshsales::read(arrival, config))
         }
-        Connector::Pipedrive => pipedrive::read(arrival),
+        Connector::Pipedrive => {
+            crm.pipedrive.as_ref().map_or(Err(Unread::NotProven), |config| pipedrive::read(arrival, config))
+        }
         Connector::Shopify => shopify::read(arrival),
     }
 }

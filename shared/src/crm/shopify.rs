@@ -59,8 +59,9 @@ pub fn read(arrival: &Arrival<'_>) -> Result<Batch, Unread> {
         "customers/redact" | "customers/data_request" | "shop/redact" => {
             About::Unusable { code: "privacy_request".to_owned(), body: Sensitive::new(record.to_string()) }
         }
-        topic if topic.ends_with("/delete") => About::Ignored("event_not_used"),
-        _ => About::Record(Sensitive::new(record)),
+        topic if topic.ends_with("/create") => About::Record(Sensitive::new(record)),
+        // Our own tag comes back as an update.
+        _ => About::Ignored("event_not_used"),
     };
     Ok(Batch { form: Form::Plain, told: vec![Told { key, origin, about }] })
 }

@@ -1,8 +1,10 @@
 //! Zoho: the workflow's webhook as JSON or a form, and the notification channel (crm.md, 1.8 and 1.9).
 
-use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, body, echo, fields::Fields};
 use crate::model::{
+    canonical::canonical_value,
     connector::Connector,
+    hash,
     origin::Origin,
     seller::{Secret, crm::Zoho},
     sensitive::Sensitive,
@@ -31,9 +33,14 @@ pub fn prove(arrival: &Arrival<'_>, config: &Zoho) -> Option<Trust> {
 pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::Zoho, &config.fields, &config.only);
     let body = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
-    let notified_ids = body["ids"].as_array().filter(|_| !body["channel_id"].is_null());
-    let told = if let Some(ids) = notified_ids {
-        ids.iter().filter_map(super::fields::text).map(|id| notified(&body, &id)).collect()
+    let has = |name: &str| !body[name].is_null();
+    let is_notification = has("channel_id") && (has("ids") || has("operation"));
+    let told = if is_notification {
+        let ids = body["ids"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let named: Vec<_> = ids.iter().filter_map(super::fields::text).collect();
+        let unnamed = named.is_empty() || named.len() < ids.len();
+        let unnamed = unnamed.then(|| body::unreadable(arrival.body, "event_unknown"));
+        named.iter().map(|id| notified(&body, id, config)).chain(unnamed).collect()
     } else {
         let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
         vec![body::record(body, module.as_deref(), &fields)]
@@ -47,18 +54,36 @@ fn module(record: &Value) -> Option<&'static str> {
     ids.into_iter().find(|(field, _)| !record[field].is_null()).map(|(_, module)| module)
 }
 
-fn notified(body: &Value, id: &str) -> Told {
+/// What Zoho sets of its own accord at any change.
+const STAMPS: [&str; 3] = ["Modified_Time", "Modified_By", "Last_Activity_Time"];
+
+/// The fields of this record that changed, where the channel tells them: by record, by module, or alone.
+fn affected<'v>(body: &'v Value, module: &str, id: &str) -> Option<Vec<&'v str>> {
+    let told = &body["affected_fields"];
+    let of = |name: &str| told.as_array()?.iter().find_map(|one| one.get(name));
+    of(id).or_else(|| of(module)).unwrap_or(told).as_array()?.iter().map(Value::as_str).collect()
+}
+
+fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
     let text = |name: &str| super::fields::text(&body[name]).unwrap_or_default();
     let (module, operation) = (text("module"), text("operation"));
+    let own = config.write_back.as_ref().map(|back| &back.fields);
     let about = match operation.as_str() {
         "delete" => About::Ignored("event_not_used"),
+        // `trigger` keeps workflows from starting again, and says nothing of channels.
+        _ if affected(body, &module, id).is_some_and(|changed| echo::is_ours(changed, own, &STAMPS)) => {
+            About::Ignored("own_echo")
+        }
         _ if !is_name(&module) || !is_name(id) => {
             About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(body.to_string()) }
         }
         _ => About::Thin(Thin { object: module.clone(), id: id.to_owned(), known: Sensitive::new(Value::Null) }),
     };
     let origin = Origin { object: Some(module), record: Some(id.to_owned()), ..Origin::default() };
-    Told { key: format!("{}#{operation}#{id}#{}", text("channel_id"), text("server_time")), origin, about }
+    // Without a time, all that it says has to tell one edit from the next.
+    let at = super::fields::text(&body["server_time"])
+        .unwrap_or_else(|| format!("body#{}", hash::hex(canonical_value(body).as_bytes())));
+    Told { key: format!("{}#{operation}#{id}#{at}", text("channel_id")), origin, about }
 }
 
 /// It becomes a piece of a path.

@@ -10,21 +10,29 @@ pub(super) const CALLBACK: &str = "callback";
 
 pub(super) fn calls(back: &HubSpotBack, base: &str, origin: &Origin, news: &News) -> Result<Vec<Call>, NoCall> {
     let bearer = format!("Bearer {}", back.access_token.expose());
-    let mut calls = Vec::new();
     let fields = values(&back.fields, news, &json!(""));
-    if origin.record.is_some() && !fields.is_empty() {
-        let url = format!("{base}/crm/v3/objects/{}/{}", object(origin)?, record(origin)?);
-        calls.push(Call::new("properties", Method::PATCH, url, json!({"properties": fields}).to_string()));
+    let callback = origin.callback.as_deref().map(|id| completion(base, id, news));
+    let properties = (origin.record.is_some() && !fields.is_empty()).then(|| properties(base, origin, &fields));
+    let (mut calls, mut why) = (Vec::new(), NoCall("nothing_to_write"));
+    // The callback first: a workflow waits for it, whatever is the matter with the record.
+    for call in [callback, properties].into_iter().flatten() {
+        match call {
+            Ok(call) => calls.push(call.with(header::AUTHORIZATION.as_str(), &bearer)),
+            Err(no_call) => why = no_call,
+        }
     }
-    if origin.callback.is_some() {
-        let url = format!("{base}/automation/v4/actions/callbacks/{}/complete", plain(origin.callback.as_deref())?);
-        let body = json!({"outputFields": outputs(news), "typedOutputs": {}}).to_string();
-        calls.push(Call::new(CALLBACK, Method::POST, url, body));
-    }
-    if calls.is_empty() {
-        return Err(NoCall("nothing_to_write"));
-    }
-    Ok(calls.into_iter().map(|call| call.with(header::AUTHORIZATION.as_str(), &bearer)).collect())
+    if calls.is_empty() { Err(why) } else { Ok(calls) }
+}
+
+fn completion(base: &str, callback: &str, news: &News) -> Result<Call, NoCall> {
+    let url = format!("{base}/automation/v4/actions/callbacks/{}/complete", plain(Some(callback))?);
+    let body = json!({"outputFields": outputs(news), "typedOutputs": {}}).to_string();
+    Ok(Call::new(CALLBACK, Method::POST, url, body))
+}
+
+fn properties(base: &str, origin: &Origin, fields: &Map<String, Value>) -> Result<Call, NoCall> {
+    let url = format!("{base}/crm/v3/objects/{}/{}", object(origin)?, record(origin)?);
+    Ok(Call::new("properties", Method::PATCH, url, json!({"properties": fields}).to_string()))
 }
 
 fn object(origin: &Origin) -> Result<&'static str, NoCall> {

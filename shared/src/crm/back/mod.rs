@@ -193,13 +193,15 @@ fn record(origin: &Origin) -> Result<&str, NoCall> {
 }
 
 fn plain(id: Option<&str>) -> Result<&str, NoCall> {
-    let fits = |id: &&str| {
-        (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
-    };
     match id {
         None => Err(NoCall("record_unknown")),
-        Some(id) => Some(id).filter(fits).ok_or(NoCall("record_unusable")),
+        Some(id) => Some(id).filter(|id| is_plain(id)).ok_or(NoCall("record_unusable")),
     }
+}
+
+/// Whether it may be a piece of a path.
+pub(super) fn is_plain(id: &str) -> bool {
+    (1..=100).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric() || b"-_".contains(&b))
 }
 
 /// Every field that the seller named; what has no value is `empty`, lest an older end's is left standing.

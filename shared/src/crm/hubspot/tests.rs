@@ -79,7 +79,7 @@ fn an_action_of_many_fields_is_read_with_the_record_beneath() {
     .to_string();
     let arrival = Arrival { headers: &HeaderMap::new(), path_secret: None, body: body.as_bytes() };
     let batch = read(&arrival, &config, Timestamp::UNIX_EPOCH, SignedDuration::from_secs(60)).unwrap();
-    assert_eq!(batch.form, Form::Action { patience: 60 });
+    assert_eq!(batch.form, Form::Action { patience: None }, "nothing is written back");
     let told = &batch.told[0];
     let record = json!({"email": "asha@example.com", "name": "Asha Example", "hs_object_id": "614"});
     assert_eq!((told.key.as_str(), &told.about), ("callback#cb-1", &About::Record(Sensitive::new(record))));

@@ -143,9 +143,10 @@ impl Post<'_> {
         Ok(())
     }
 
-    /// The calls that are left, in order. One that is refused for good keeps none of the others from being made.
+    /// The calls that are left, in order. One that is refused for good keeps none of the others from being made, and
+    /// neither does one that wants a scope which the key lacks.
     async fn make_calls(&self, owed: &mut WriteBack, news: &News) -> Meaning {
-        let mut refused = None;
+        let (mut refused, mut lacking) = (None, None);
         let mut fresh = false;
         'again: loop {
             let token = match self.tokens.token(&self.caller(), owed.destination).await {
@@ -171,10 +172,11 @@ impl Post<'_> {
                         self.tokens.forget(self.id, owed.destination);
                         continue 'again;
                     }
-                    meaning @ (Meaning::Later { .. } | Meaning::Credentials) => return meaning,
+                    Meaning::Credentials => lacking = Some(Meaning::Credentials),
+                    meaning @ Meaning::Later { .. } => return meaning,
                 }
             }
-            return refused.map_or(Meaning::Done, Meaning::Refused);
+            return lacking.unwrap_or_else(|| refused.map_or(Meaning::Done, Meaning::Refused));
         }
     }
 

@@ -146,6 +146,9 @@ pub struct Tokens<B> {
 #[serde(deny_unknown_fields)]
 pub struct Pipedrive {
     pub users: Vec<BasicUser>,
+    /// Whose key writes back, where that user does nothing else by the API.
+    #[serde(default)]
+    pub own_user_ids: Vec<u64>,
     pub access_token: Option<Credential>,
     pub api_base: Option<String>,
     pub write_back: Option<PipedriveBack>,
