@@ -8,6 +8,7 @@ mod costs;
 mod crash;
 mod crm_doors;
 mod crm_keys;
+mod crm_limits;
 mod crm_stories;
 mod crm_tokens;
 mod diary;

@@ -1,5 +1,6 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod limits;
 mod reading;
 mod triggers;
 

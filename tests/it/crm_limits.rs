@@ -1,0 +1,104 @@
+//! CRMs at their limits: more than an item holds, bodies that nobody reads, and what is tried again.
+
+use serde_json::{Value, json};
+use system_tests::{
+    crm_ways::{Way, said, with_crms},
+    shop::Shop,
+    written_back::trigger,
+};
+
+/// A trigger with more in it than an item holds, and less than a route takes.
+fn heavy(way: Way, change: impl FnOnce(&mut Value)) -> Value {
+    let mut body: Value = serde_json::from_str(&way.body(1)).unwrap();
+    change(&mut body);
+    body
+}
+
+fn much() -> String {
+    "x".repeat(900_000)
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_deal_that_no_item_holds_becomes_its_persons_booking_with_what_the_seller_asks_of_it() {
+    let shop = Shop::with(with_crms(|seller| {
+        seller["crm"]["pipedrive"]["fields"] = json!({"campaign": "deal.title", "group": "deal.custom.group"});
+        seller["crm"]["pipedrive"]["only"] = json!({"deal.stage_id": ["428"]});
+    }))
+    .await;
+    shop.tick("slot-cache").await;
+    Way::PipedriveDeal.keep_record(&shop, 1);
+    let body = heavy(Way::PipedriveDeal, |body| {
+        body["data"]["notes"] = much().into();
+        body["data"]["custom"] = json!({"group": "blue", "more": much()[..100_000]});
+    });
+    let said = Way::PipedriveDeal.send(&shop, &body.to_string()).await;
+    assert_eq!((said.status, &said.json()["pending"]), (200, &json!(1)), "{said:?}");
+    shop.settle().await;
+    let booked = shop.bookings();
+    assert_eq!((booked.len(), shop.parked().len()), (1, 0));
+    let doc: Value = serde_json::from_str(booked[0]["doc"].as_str().unwrap()).unwrap();
+    assert_eq!((&booked[0]["state"], &doc["lead"]["group"]), (&json!("scheduled"), &json!("blue")), "{doc}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_that_no_item_holds_is_parked_and_still_becomes_a_booking_at_the_stage_that_is_asked_for() {
+    let document = |mobile: &'static str| {
+        with_crms(move |seller| {
+            seller["crm"]["freshsales"]["fields"] = json!({"mobile": mobile});
+            seller["crm"]["freshsales"]["only"] = json!({"stage": ["Qualified"]});
+        })
+    };
+    let shop = Shop::with(document("nickname")).await;
+    let body = heavy(Way::Freshsales, |body| body["notes"] = much().into());
+    let said = Way::Freshsales.send(&shop, &body.to_string()).await;
+    assert_eq!((said.status, &said.json()["parked"]), (200, &json!(1)), "{said:?}");
+    let listed = shop.parked_list("").await;
+    assert_eq!(listed.body["parked"][0]["code"], "lead_mobile_missing", "{listed:?}");
+    // What was kept has the stage, which is asked for before the person is.
+    let id = listed.body["parked"][0]["id"].as_str().unwrap();
+    assert_eq!(shop.retry(id).await.code(), "still_parked");
+    assert_eq!(shop.parked().len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn whatever_is_proven_and_makes_no_booking_fits_an_item() {
+    let control = "\u{1}".repeat(250_000);
+    let quotes = "\"".repeat(250_000);
+    let bodies = [
+        // Our own request, whose campaign alone is too much.
+        (
+            Way::Freshsales,
+            heavy(Way::Freshsales, |body| body["lead"] = json!({"name": "Asha Example", "campaign": {"a": much()}})),
+        ),
+        // Fields that are asked for, each of them too long.
+        (
+            Way::Freshsales,
+            heavy(Way::Freshsales, |body| {
+                (body["name"], body["mobile"]) = (much()[..450_000].into(), much()[..450_000].into());
+            }),
+        ),
+        (Way::Freshsales, heavy(Way::Freshsales, |body| (body["mobile"], body["note"]) = ("1".into(), much().into()))),
+        // Ids and keys.
+        (Way::ZohoJson, heavy(Way::ZohoJson, |body| (body["mobile"], body["event_id"]) = ("1".into(), much().into()))),
+        (Way::ZohoJson, heavy(Way::ZohoJson, |body| (body["mobile"], body["lead_id"]) = ("1".into(), much().into()))),
+        (Way::ZohoJson, heavy(Way::ZohoJson, |body| body["lead_id"] = much().into())),
+        (Way::PipedriveDeal, heavy(Way::PipedriveDeal, |body| body["data"]["person_id"] = "1".repeat(900_000).into())),
+        // What doubles once it is quoted.
+        (
+            Way::PipedriveDeal,
+            heavy(Way::PipedriveDeal, |body| {
+                (body["data"]["person_id"], body["data"]["title"]) = (Value::Null, quotes.as_str().into());
+            }),
+        ),
+        (Way::LeadSquared, json!([control])),
+        (Way::LeadSquared, json!(control)),
+    ];
+    for (at, (way, body)) in bodies.iter().enumerate() {
+        let shop = Shop::with_crms().await;
+        let said = way.send(&shop, &body.to_string()).await;
+        assert_eq!(said.status, 200, "{at} {way:?} {said:?}");
+        let stored = shop.parked().len() + shop.bookings().len();
+        assert_eq!(stored, 1, "{at} {way:?}");
+        assert_eq!(shop.parked_list("").await.status, 200, "{at} {way:?}");
+    }
+}
