@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 use system_tests::{
-    crm_ways::{Way, said, with_crms},
+    crm_ways::{SECRET, Way, said, with_crms},
     shop::Shop,
     written_back::trigger,
 };
@@ -100,5 +100,64 @@ async fn whatever_is_proven_and_makes_no_booking_fits_an_item() {
         let stored = shop.parked().len() + shop.bookings().len();
         assert_eq!(stored, 1, "{at} {way:?}");
         assert_eq!(shop.parked_list("").await.status, 200, "{at} {way:?}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_body_that_is_too_large_is_proven_whole_and_kept_where_a_refusal_loses_it() {
+    let kept = [
+        Way::HubSpotApp,
+        Way::HubSpotAction,
+        Way::HubSpotToken,
+        Way::ZohoJson,
+        Way::ZohoForm,
+        Way::ZohoNotification,
+        Way::LeadSquared,
+        Way::Freshsales,
+        Way::PipedrivePerson,
+        Way::Shopify,
+    ];
+    for way in Way::ALL {
+        let shop = Shop::with_crms().await;
+        let body = format!("{}{}", way.body(1), " ".repeat(1024 * 1024));
+        let (path, headers) = way.proof(&shop, &body, SECRET);
+        if way.is_signed() {
+            let forged = format!("{body} ");
+            assert_eq!(said(&shop, &path, &headers, forged).await.status, 401, "{way:?}");
+        }
+        let answer = said(&shop, &path, &headers, body).await;
+        let refused = matches!(way, Way::Standard | Way::Bearer | Way::Outbound | Way::Callout);
+        assert_eq!((answer.status, shop.parked().len()), if refused { (413, 0) } else { (200, 1) }, "{way:?}");
+        if kept.contains(&way) {
+            let listed = shop.parked_list("").await;
+            assert_eq!(listed.body["parked"][0]["code"], "body_too_large", "{way:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_compressed_body_is_proven_first_and_then_one_that_cannot_be_read() {
+    for way in Way::ALL {
+        let shop = Shop::with_crms().await;
+        let body = way.body(1);
+        let (path, mut headers) = way.proof(&shop, &body, SECRET);
+        headers.push(("content-encoding", "gzip".to_owned()));
+        let (stranger, mut wrong) = way.proof(&shop, &body, "another-secret-0123456789");
+        wrong.push(("content-encoding", "gzip".to_owned()));
+        // A notification has its token in its body.
+        if way != Way::ZohoNotification {
+            assert_eq!(said(&shop, &stranger, &wrong, body.clone()).await.status, 401, "{way:?}");
+        }
+        let answer = said(&shop, &path, &headers, body).await;
+        let refused = matches!(way, Way::Standard | Way::Bearer | Way::Outbound | Way::Callout);
+        assert_eq!((answer.status, shop.parked().len()), if refused { (415, 0) } else { (200, 1) }, "{way:?}");
+        assert_eq!(shop.bookings().len(), 0, "{way:?}");
+        if !refused {
+            assert_eq!(shop.parked_list("").await.body["parked"][0]["code"], "body_compressed", "{way:?}");
+            assert!(!shop.parked()[0].to_string().contains("Asha"), "nobody could find a person in it to forget");
+        }
+        if way == Way::LeadSquared {
+            assert_eq!(answer.text, r#"{"Status":"Success","StatusReason":"parked: body_compressed"}"#);
+        }
     }
 }
