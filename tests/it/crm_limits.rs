@@ -161,3 +161,24 @@ async fn a_compressed_body_is_proven_first_and_then_one_that_cannot_be_read() {
         }
     }
 }
+
+#[tokio::test(start_paused = true)]
+async fn a_deal_that_has_found_its_person_is_a_booking_once_somebody_asks_again() {
+    let shop = Shop::with_crms().await;
+    let deal = json!({"id": 7_000_001, "title": "demo", "stage_id": 428, "person_id": null});
+    let body = heavy(Way::PipedriveDeal, |body| body["data"] = deal.clone()).to_string();
+    Way::PipedriveDeal.send(&shop, &body).await;
+    let id = shop.parked_list("").await.body["parked"][0]["id"].as_str().unwrap().to_owned();
+    let reason = async || shop.retry(&id).await.body["reason"].clone();
+    assert_eq!(reason().await, "record_not_found");
+    shop.world.sim.put_record("pipedrive/deals/7000001", deal.clone());
+    assert_eq!(reason().await, "deal_without_person");
+    let mut found = deal;
+    found["person_id"] = 1.into();
+    shop.world.sim.put_record("pipedrive/deals/7000001", found);
+    Way::PipedriveDeal.keep_record(&shop, 1);
+    let again = shop.retry(&id).await;
+    assert_eq!((again.status.as_u16(), &again.body["state"]), (202, &json!("requested")), "{again:?}");
+    shop.settle().await;
+    assert_eq!((shop.bookings().len(), shop.parked().len(), shop.world.sim.schedules().len()), (1, 0, 1));
+}

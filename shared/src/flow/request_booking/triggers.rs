@@ -14,7 +14,9 @@ use crate::{
         hash,
         ids::TriggerId,
         lead::{CallRequest, Lead},
-        trigger::{About, Parked, Told},
+        origin::Origin,
+        sensitive::Sensitive,
+        trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
     },
     store::requests::Idempotency,
@@ -86,7 +88,11 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
     let read = match &parked.told.about {
         About::Record(record) => Ok(record.expose().clone()),
         About::Thin(thin) => read_back(desk, tokens, parked.connector, thin).await,
-        About::Unusable { .. } | About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
+        About::Unusable { code, .. } => match personless(&parked, code) {
+            Some(deal) => read_back(desk, tokens, parked.connector, &deal).await,
+            None => return Ok(Taken::Parked(parked.code)),
+        },
+        About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
     };
     let judged = match read {
         Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
@@ -114,6 +120,15 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
             Ok(Taken::Parked(parked.code))
         }
     }
+}
+
+/// The deal that had no person when Pipedrive told of it, and may have one by now.
+fn personless(parked: &Parked, code: &str) -> Option<Thin> {
+    let Origin { object, record, .. } = &parked.told.origin;
+    let is_deal = parked.connector == Connector::Pipedrive && object.as_deref() == Some("deal");
+    let id = record.clone().filter(|id| id.bytes().all(|b| b.is_ascii_digit()))?;
+    let known = Sensitive::new(Value::Null);
+    (is_deal && code == "deal_without_person").then(|| Thin { object: "deals".to_owned(), id, known })
 }
 
 /// Asked again later, unless it has been for too long.
