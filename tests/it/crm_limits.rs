@@ -2,7 +2,8 @@
 
 use serde_json::{Value, json};
 use system_tests::{
-    crm_ways::{SECRET, Way, said, with_crms},
+    crm_ways::{ORGANIZATION, SECRET, Way, said, with_crms},
+    overheard,
     shop::Shop,
     written_back::trigger,
 };
@@ -181,4 +182,29 @@ async fn a_deal_that_has_found_its_person_is_a_booking_once_somebody_asks_again(
     assert_eq!((again.status.as_u16(), &again.body["state"]), (202, &json!("requested")), "{again:?}");
     shop.settle().await;
     assert_eq!((shop.bookings().len(), shop.parked().len(), shop.world.sim.schedules().len()), (1, 0, 1));
+}
+
+fn platform_event(mobile: &str) -> Value {
+    json!({"source": format!("aws.partner/salesforce.com/{ORGANIZATION}/0YL000000000001"), "detail-type": "VideoCall_Request__e",
+        "detail": {"payload": {"Lead_Id__c": "00Q000000000001AAA", "Name__c": "Asha Example", "Mobile__c": mobile, "EventUuid": mobile}}})
+}
+
+/// How many triggers a function has told of as parked.
+fn told_parked(function: &str) -> u64 {
+    let told = overheard::kept();
+    let lines = told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    lines.filter(|line| line["function"] == function).filter_map(|line| line["TriggersParked"].as_u64()).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_parks_a_trigger_tells_of_it() {
+    let shop = Shop::with_crms().await;
+    Way::PipedriveDeal.send(&shop, &Way::PipedriveDeal.body(1)).await;
+    overheard::keep();
+    shop.settle().await;
+    assert_eq!(shop.parked_list("").await.body["parked"][0]["code"], "record_not_found");
+    assert_eq!(told_parked("booking-worker"), 1);
+    overheard::keep();
+    shop.world.functions.event("crm-intake", platform_event("1")).await.unwrap();
+    assert_eq!(told_parked("crm-intake"), 1);
 }

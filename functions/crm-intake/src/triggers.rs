@@ -208,7 +208,8 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
         };
         let desk = &app.desk(id, seller);
         let told = (Trust::Bearer, crm::salesforce::event(event, config));
-        Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
+        let became = Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
+        count(app, id, &[became]);
         taken += 1;
     }
     if taken == 0 {
