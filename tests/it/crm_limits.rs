@@ -1,6 +1,8 @@
 //! CRMs at their limits: more than an item holds, bodies that nobody reads, and what is tried again.
 
+use local::dynamodb::DbFault;
 use serde_json::{Value, json};
+use std::sync::Arc;
 use system_tests::{
     crm_ways::{ORGANIZATION, SECRET, Way, said, with_crms},
     overheard,
@@ -207,4 +209,13 @@ async fn whoever_parks_a_trigger_tells_of_it() {
     overheard::keep();
     shop.world.functions.event("crm-intake", platform_event("1")).await.unwrap();
     assert_eq!(told_parked("crm-intake"), 1);
+}
+
+#[tokio::test(start_paused = true)]
+async fn leadsquared_reads_a_status_from_a_failure_too() {
+    let shop = Shop::with_crms().await;
+    shop.world.db.set_fault(Some(Arc::new(|_, _| DbFault::Unreachable)));
+    let said = Way::LeadSquared.send(&shop, &Way::LeadSquared.body(1)).await;
+    assert_eq!((said.status, &said.json()["Status"]), (503, &json!("Error")), "{said:?}");
+    assert!(said.json()["StatusReason"].is_string());
 }
