@@ -2,7 +2,8 @@
 
 use local::dynamodb::DbFault;
 use serde_json::{Value, json};
-use std::sync::Arc;
+use serde_yaml_ng::Value as Yaml;
+use std::{fs, sync::Arc};
 use system_tests::{
     crm_ways::{ORGANIZATION, SECRET, Way, said, with_crms},
     overheard,
@@ -218,4 +219,15 @@ async fn leadsquared_reads_a_status_from_a_failure_too() {
     let said = Way::LeadSquared.send(&shop, &Way::LeadSquared.body(1)).await;
     assert_eq!((said.status, &said.json()["Status"]), (503, &json!("Error")), "{said:?}");
     assert!(said.json()["StatusReason"].is_string());
+}
+
+#[test]
+fn the_gateway_lets_a_campaigns_triggers_in() {
+    let text = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../infra/template.yaml")).unwrap();
+    let template: Yaml = serde_yaml_ng::from_str(&text).unwrap();
+    let routes = &template["Resources"]["Api"]["Properties"]["RouteSettings"];
+    for route in ["POST /v1/crm/{seller}/{connector}", "POST /v1/crm/{seller}/{connector}/{path_secret}"] {
+        let limit = |name: &str| routes[route][name].as_u64().unwrap();
+        assert!(limit("ThrottlingRateLimit") >= 250 && limit("ThrottlingBurstLimit") >= 500, "{route}");
+    }
 }
