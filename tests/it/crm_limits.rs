@@ -1,5 +1,9 @@
 //! CRMs at their limits: more than an item holds, bodies that nobody reads, and what is tried again.
 
+use frontdesk::model::{
+    hash,
+    phone::{Country, Phone},
+};
 use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
@@ -230,4 +234,22 @@ fn the_gateway_lets_a_campaigns_triggers_in() {
         let limit = |name: &str| routes[route][name].as_u64().unwrap();
         assert!(limit("ThrottlingRateLimit") >= 250 && limit("ThrottlingBurstLimit") >= 500, "{route}");
     }
+}
+
+#[test]
+fn what_an_advertiser_would_hash_is_what_we_have() {
+    let hash = |text: &str| hash::hex(text.as_bytes());
+    assert_eq!(
+        hash(&" John_Smith@gmail.com ".trim().to_lowercase()),
+        "62a14e44f765419d10fea99367361a727c12365e2520f32218d505ed9aa0f62f"
+    );
+    let e164 =
+        |raw: &str, country: &str| Phone::parse(raw, Country::parse(country).unwrap()).unwrap().e164().expose().clone();
+    // With the plus for one, without it for the other.
+    let american = e164("(650) 555-1212", "US");
+    assert_eq!(hash(&american), "1e231c66011e7a2d867a9cfae267a6aff103cf4913640b6e71a99850fc0ffbc8");
+    assert_eq!(hash(&american[1..]), "e323ec626319ca94ee8bff2e4c87cf613be6ea19919ed1364124e16807ab3176");
+    let indian = e164("098765 43210", "IN");
+    assert_eq!(indian, "+919876543210");
+    assert_eq!(hash(&indian[1..]), "92b5072176e723878b5e06ff3ca61898e4eb74e8c46642a0f2db800b17364ab0");
 }
