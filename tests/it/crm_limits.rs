@@ -4,15 +4,22 @@ use frontdesk::model::{
     hash,
     phone::{Country, Phone},
 };
+use http::Method;
 use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
-use std::{fs, sync::Arc};
+use std::{
+    fs,
+    sync::{
+        Arc,
+        atomic::{AtomicUsize, Ordering},
+    },
+};
 use system_tests::{
     crm_ways::{ORGANIZATION, SECRET, Way, said, with_crms},
     overheard,
-    shop::Shop,
-    written_back::trigger,
+    shop::{API_KEY, Shop, sellers},
+    written_back::{NOTIFY_SECRET, origin, trigger},
 };
 
 /// A trigger with more in it than an item holds, and less than a route takes.
@@ -252,4 +259,37 @@ fn what_an_advertiser_would_hash_is_what_we_have() {
     let indian = e164("098765 43210", "IN");
     assert_eq!(indian, "+919876543210");
     assert_eq!(hash(&indian[1..]), "92b5072176e723878b5e06ff3ca61898e4eb74e8c46642a0f2db800b17364ab0");
+}
+
+/// An end that was given up, at a shop whose seller is told by URL.
+async fn given_up() -> (Shop, String) {
+    let document = sellers(|seller| {
+        seller["notify"] = json!({"url": "https://crm.test/crm/receiver/acme", "secrets": [NOTIFY_SECRET]});
+    });
+    let shop = Shop::with(document.clone()).await;
+    shop.tick("slot-cache").await;
+    shop.world.sim.crms().add_fault(sim::CrmFaultOrder::new("receiver", sim::CrmFault::Gone));
+    let id = trigger(&shop, &document, ("hubspot", "k"), 1, origin(None, "614")).await.booking.id.to_string();
+    shop.world.pump().await;
+    assert_eq!(shop.booking(&id).await.body["write_backs"][0]["state"], "parked");
+    (shop, id)
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_asks_again_and_is_overtaken_is_told_how_it_stands() {
+    let (shop, id) = given_up().await;
+    let puts = AtomicUsize::new(0);
+    // The first try is done and its answer lost: the second one finds itself overtaken.
+    shop.world.db.set_fault(Some(Arc::new(move |operation, _| {
+        let first = operation == "PutItem" && puts.fetch_add(1, Ordering::Relaxed) == 0;
+        if first { DbFault::LoseReply } else { DbFault::None }
+    })));
+    let authorization = format!("Bearer {API_KEY}");
+    let path = format!("/v1/bookings/acme/{id}/write-backs/retry");
+    let again = shop.send(Method::POST, &path, &[("authorization", &authorization)], "").await;
+    shop.world.db.set_fault(None);
+    let operations: Vec<_> = shop.world.db.calls().into_iter().map(|call| call.operation).collect();
+    let after = operations.iter().rev().take_while(|operation| *operation != "PutItem").count();
+    assert_eq!((again.status.as_u16(), &again.body["write_backs"][0]["state"]), (202, &json!("pending")));
+    assert_eq!(after, 1, "it is read again");
 }
