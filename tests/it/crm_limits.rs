@@ -276,6 +276,13 @@ async fn given_up() -> (Shop, String) {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_told_stays_to_be_read_after_the_last_destination_is_gone() {
+    let (shop, id) = given_up().await;
+    let silent = shop.again_with(sellers(|_| {})).await;
+    assert_eq!(silent.booking(&id).await.body["write_backs"][0]["state"], "parked");
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_asks_again_and_is_overtaken_is_told_how_it_stands() {
     let (shop, id) = given_up().await;
     let puts = AtomicUsize::new(0);
