@@ -1,11 +1,12 @@
 //! CRMs at their limits: more than an item holds, bodies that nobody reads, and what is tried again.
 
 use frontdesk::model::{
+    connector::Connector,
     hash,
     phone::{Country, Phone},
 };
 use http::Method;
-use local::dynamodb::DbFault;
+use local::{dynamodb::DbFault, examples};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use std::{
@@ -299,4 +300,13 @@ async fn whoever_asks_again_and_is_overtaken_is_told_how_it_stands() {
     let after = operations.iter().rev().take_while(|operation| *operation != "PutItem").count();
     assert_eq!((again.status.as_u16(), &again.body["write_backs"][0]["state"]), (202, &json!("pending")));
     assert_eq!(after, 1, "it is read again");
+}
+
+#[test]
+fn every_connector_has_its_example() {
+    let examples = examples::crms("http://api.test", "http://sim.test");
+    for connector in Connector::ALL {
+        let path = format!("http://api.test/v1/crm/demo/{}", connector.as_str());
+        assert!(examples.contains(&path), "{path}");
+    }
 }
