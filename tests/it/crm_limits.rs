@@ -1,12 +1,21 @@
 //! CRMs at their limits: more than an item holds, bodies that nobody reads, and what is tried again.
 
-use frontdesk::model::{
-    connector::Connector,
-    hash,
-    phone::{Country, Phone},
+use bytes::Bytes;
+use frontdesk::{
+    model::{
+        connector::Connector,
+        hash,
+        phone::{Country, Phone},
+    },
+    popin::{Transport, TransportError},
 };
-use http::Method;
-use local::{dynamodb::DbFault, examples};
+use futures_util::future::BoxFuture;
+use http::{Method, Request, Response};
+use local::{
+    dynamodb::DbFault,
+    examples,
+    world::{Weather, World, WorldOptions},
+};
 use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use std::{
@@ -15,11 +24,12 @@ use std::{
         Arc,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use system_tests::{
     crm_ways::{ORGANIZATION, SECRET, Way, said, with_crms},
     overheard,
-    shop::{API_KEY, Shop, sellers},
+    shop::{API_KEY, Shop, TestClock, sellers},
     written_back::{NOTIFY_SECRET, origin, trigger},
 };
 
@@ -309,4 +319,39 @@ fn every_connector_has_its_example() {
         let path = format!("http://api.test/v1/crm/demo/{}", connector.as_str());
         assert!(examples.contains(&path), "{path}");
     }
+}
+
+/// As the seller's own guard does: no call gets anywhere.
+#[derive(Default)]
+struct Fenced(AtomicUsize);
+
+impl Transport for Fenced {
+    fn send(&self, _: Request<Bytes>, _: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        self.0.fetch_add(1, Ordering::Relaxed);
+        Box::pin(async { Err(TransportError::NotAllowed) })
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_read_back_over_the_guarded_way_only() {
+    let (fenced, clock) = (Arc::new(Fenced::default()), TestClock::at("2026-11-23T03:00:00Z"));
+    let options = WorldOptions {
+        sellers: with_crms(|_| {}),
+        seats: 1,
+        clock: clock.clone(),
+        seed: 7,
+        transport: None,
+        outside: Some(fenced.clone()),
+        weather: Weather::default(),
+    };
+    let shop = Shop { world: World::start(options).await.unwrap(), clock };
+    Way::PipedriveDeal.keep_record(&shop, 1);
+    Way::PipedriveDeal.send(&shop, &Way::PipedriveDeal.body(1)).await;
+    shop.settle().await;
+    let listed = shop.parked_list("").await;
+    assert_eq!(listed.body["parked"][0]["code"], "address_not_allowed", "{listed:?}");
+    assert_eq!(fenced.0.load(Ordering::Relaxed), 1, "the worker's");
+    let again = shop.retry(listed.body["parked"][0]["id"].as_str().unwrap()).await;
+    assert_eq!((again.code(), &again.body["reason"]), ("still_parked", &json!("address_not_allowed")));
+    assert_eq!((fenced.0.load(Ordering::Relaxed), shop.world.sim.record_reads().len()), (2, 0), "the retry's");
 }
