@@ -272,6 +272,21 @@ fn what_an_advertiser_would_hash_is_what_we_have() {
     assert_eq!(hash(&indian[1..]), "92b5072176e723878b5e06ff3ca61898e4eb74e8c46642a0f2db800b17364ab0");
 }
 
+#[tokio::test(start_paused = true)]
+async fn what_comes_again_and_is_booked_by_now_is_no_longer_parked() {
+    let shop = Shop::with_crms().await;
+    let body =
+        json!({"record_id": "7", "name": "Asha Example", "cf_whatsapp": "9000000007", "updated_at": "t"}).to_string();
+    Way::Freshsales.send(&shop, &body).await;
+    assert_eq!(shop.parked().len(), 1);
+    let mended = shop
+        .again_with(with_crms(|seller| seller["crm"]["freshsales"]["fields"] = json!({"mobile": "cf_whatsapp"})))
+        .await;
+    assert_eq!(Way::Freshsales.send(&mended, &body).await.json()["bookings"], 1);
+    assert_eq!(mended.parked_list("").await.body["parked"], json!([]));
+    assert_eq!((mended.bookings().len(), mended.parked().len()), (1, 0));
+}
+
 /// An end that was given up, at a shop whose seller is told by URL.
 async fn given_up() -> (Shop, String) {
     let document = sellers(|seller| {

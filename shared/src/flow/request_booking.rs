@@ -4,7 +4,7 @@ mod limits;
 mod reading;
 mod triggers;
 
-pub use self::triggers::{Taken, run_parked, take_trigger};
+pub use self::triggers::{Taken, booked_since, run_parked, take_trigger};
 
 use super::{
     Desk,

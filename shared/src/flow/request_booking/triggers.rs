@@ -202,6 +202,16 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
     Ok(None)
 }
 
+/// Whether a parked trigger came again and is a booking by now: then it is parked no more. Asked by whoever looks, for no
+/// trigger pays a call to the table for it.
+pub async fn booked_since(desk: &Desk<'_>, parked: &Parked) -> Result<bool, RequestError> {
+    let booked = known(desk, parked.connector, &parked.told).await?.is_some();
+    if booked {
+        desk.bookings.unpark(desk.id, &parked.id).await?;
+    }
+    Ok(booked)
+}
+
 fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
     let secret = desk.seller.secrets().next().expect("a seller has a secret");
     TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
