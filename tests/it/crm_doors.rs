@@ -6,7 +6,7 @@ use frontdesk::{
 };
 use http::Method;
 use serde_json::json;
-use std::fs;
+use std::{collections::BTreeSet, fs};
 use system_tests::{
     crm_ways::{SECRET, Said, Way, hubspot_v3, outbound, said},
     shop::{Shop, sellers},
@@ -199,13 +199,15 @@ async fn a_lead_without_a_number_is_parked_with_its_reason_and_the_crm_is_conten
 #[tokio::test(start_paused = true)]
 async fn a_body_of_more_than_a_mebibyte_is_told_by_the_table_and_ten_megabytes_of_xml_are_not_read() {
     let shop = Shop::with_crms().await;
+    let mut kept = BTreeSet::new();
     for way in Way::ALL {
         let body = format!("{}{}", way.body(1), " ".repeat(1024 * 1024));
-        let before = shop.parked().len();
         assert_eq!(way.send(&shop, &body).await.status, expected(way, Ending::TooLarge), "{way:?}");
-        let kept = usize::from(parks(connector(way), Ending::TooLarge));
-        // The two ways of one CRM differ in their bodies only.
-        assert_eq!(shop.parked().len(), before + kept, "{way:?}");
+        // Some ways of one CRM differ in their proof only.
+        if parks(connector(way), Ending::TooLarge) {
+            kept.insert((way.connector(), body));
+        }
+        assert_eq!(shop.parked().len(), kept.len(), "{way:?}");
     }
     let (path, headers) = Way::Outbound.proof(&shop, "", SECRET);
     let giant = format!("<a>{}</a>", "<b/>".repeat(2_600_000));

@@ -9,6 +9,7 @@ mod crash;
 mod crm_doors;
 mod crm_guards;
 mod crm_keys;
+mod crm_limits;
 mod crm_stories;
 mod crm_tokens;
 mod diary;

@@ -159,6 +159,9 @@ async fn crms() -> Vec<DbCall> {
     whole.send(&shop, &json!({"ProspectID": "p-1", "Phone": NUMBER}).to_string()).await;
     let listed = shop.parked_list("").await;
     shop.retry(listed.body["parked"][0]["id"].as_str().unwrap_or_default()).await;
+    // Of nobody that its CRM knows.
+    thin.send(&shop, &thin.body(5)).await;
+    shop.settle().await;
     shop.world.sim.crms().add_fault(CrmFaultOrder::new("receiver", CrmFault::Refuse));
     whole.send(&shop, &whole.body(4)).await;
     shop.settle().await;

@@ -3,7 +3,7 @@
 use crate::{App, FUNCTION, PUT_OFF, late, side_by_side, text};
 use aws_lambda_events::event::dynamodb::EventRecord;
 use frontdesk::{
-    edge::booking_view,
+    edge::{booking_view, telemetry::Metrics},
     flow::{
         Desk,
         advance_booking::Patience,
@@ -61,7 +61,12 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
             tracing::info!(seller = %seller_id, crm, trigger.id = %id, booking.id = %requested.booking.id, "trigger.read_back");
         }
         Taken::Pending => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
-        Taken::Parked(code) => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked"),
+        Taken::Parked(code) => {
+            tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked");
+            let mut metrics = Metrics::default();
+            metrics.count("TriggersParked", 1);
+            metrics.emit(FUNCTION, seller_id.as_str(), app.clock.now());
+        }
         Taken::Ignored(code) => tracing::info!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.ignored"),
         Taken::Erased => tracing::info!(seller = %seller_id, crm, trigger.id = %id, "trigger.erased"),
     }

@@ -9,7 +9,7 @@ use frontdesk::{
     edge::answer::{self, Problem},
     flow::{
         Desk,
-        request_booking::{RequestError, Taken, run_parked},
+        request_booking::{RequestError, Taken, booked_since, run_parked},
     },
     model::{ids::TriggerId, instant, trigger::Parked},
 };
@@ -24,7 +24,7 @@ const USUAL: i32 = 50;
 pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
-    let (seller, _) = caller(&sellers, seller, request.headers())?;
+    let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let query = request.query_string_parameters_ref();
     let asked = |name| query.and_then(|query| query.first(name));
     let limit = asked("limit").map_or(Some(USUAL), |raw| raw.parse().ok().filter(|limit| (1..=MOST).contains(limit)));
@@ -34,8 +34,14 @@ pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<R
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_query", "Bad query", detail));
     };
     let page =
-        app.bookings.all_parked(seller, after.as_ref(), limit, now).await.map_err(|error| unavailable(&error))?;
-    let parked: Vec<_> = page.parked.iter().map(view).collect();
+        app.bookings.all_parked(seller_id, after.as_ref(), limit, now).await.map_err(|error| unavailable(&error))?;
+    let desk = &app.desk(seller_id, seller);
+    let mut parked = Vec::new();
+    for one in &page.parked {
+        if !Box::pin(booked_since(desk, one)).await.map_err(|error| failed(&error))? {
+            parked.push(view(one));
+        }
+    }
     Ok(answer::json(StatusCode::OK, &json!({"parked": parked, "next": page.next.map(|id| id.to_string())})))
 }
 
@@ -64,14 +70,7 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let parked = parked.ok_or_else(Problem::not_found)?;
     // Whoever it is read back from is of the seller's naming.
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
-    let ran = Box::pin(run_parked(&desk, &app.tokens, parked)).await.map_err(|error| match error {
-        RequestError::Store(error) => unavailable(&error),
-        RequestError::NotProven(_)
-        | RequestError::KeyReused
-        | RequestError::StillRunning
-        | RequestError::Erased
-        | RequestError::Unusable(_) => Problem::try_later(),
-    })?;
+    let ran = Box::pin(run_parked(&desk, &app.tokens, parked)).await.map_err(|error| failed(&error))?;
     match ran {
         Taken::Booked(requested) => booked(&requested, false),
         Taken::Pending => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
@@ -82,5 +81,16 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
             let problem = Problem::new(StatusCode::CONFLICT, "still_parked", "Still parked", detail);
             Err(problem.with("reason", code))
         }
+    }
+}
+
+fn failed(error: &RequestError) -> Problem {
+    match error {
+        RequestError::Store(error) => unavailable(error),
+        RequestError::NotProven(_)
+        | RequestError::KeyReused
+        | RequestError::StillRunning
+        | RequestError::Erased
+        | RequestError::Unusable(_) => Problem::try_later(),
     }
 }

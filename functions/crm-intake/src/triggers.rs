@@ -46,18 +46,20 @@ pub(crate) async fn take(
     let connector = Connector::parse(connector).ok_or_else(Problem::not_authenticated)?;
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
+    let whole: &[u8] = request.body();
+    let arrival = Arrival { headers: request.headers(), path_secret, body: whole };
+    let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
     let body = match answer::body(request, MOST_WEBHOOK) {
         Ok(body) => body,
-        Err(_) if rules::parks(connector, Ending::TooLarge) && request.body().len() > MOST_WEBHOOK => {
-            let arrival = Arrival { headers: request.headers(), path_secret, body: b"" };
-            let told = body::unreadable(&request.body()[..MOST_WEBHOOK], "body_too_large");
-            let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
+        Err(_) if whole.len() > MOST_WEBHOOK && rules::parks(connector, Ending::TooLarge) => {
+            let told = body::unreadable(whole, "body_too_large");
             return Ok(store(app, seller, connector, trust, unread(connector, told), None).await);
+        }
+        Err(_) if whole.len() <= MOST_WEBHOOK && rules::parks(connector, Ending::Unreadable) => {
+            return Ok(store(app, seller, connector, trust, unread(connector, body::compressed(whole)), None).await);
         }
         Err(problem) => return Err(problem),
     };
-    let arrival = Arrival { headers: request.headers(), path_secret, body };
-    let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
     if connector == Connector::Standard {
         return standard(app, request, &arrival, seller, trust).await;
     }
@@ -206,7 +208,8 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
         };
         let desk = &app.desk(id, seller);
         let told = (Trust::Bearer, crm::salesforce::event(event, config));
-        Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
+        let became = Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
+        count(app, id, &[became]);
         taken += 1;
     }
     if taken == 0 {

@@ -1,6 +1,6 @@
-//! One trigger for each CRM, as that CRM would send it, as commands to paste.
+//! One trigger for each connector, as its CRM would send it, as commands to paste.
 
-use crate::demo::{CRM_SECRET, HUBSPOT_URL, ORGANIZATION, SELLER};
+use crate::demo::{CRM_SECRET, HUBSPOT_URL, ORGANIZATION, SELLER, SIGNING_KEY};
 
 /// In bash, with curl and openssl.
 pub fn crms(api: &str, sim: &str) -> String {
@@ -8,7 +8,13 @@ pub fn crms(api: &str, sim: &str) -> String {
     let token = format!("-H 'X-Frontdesk-Token: {CRM_SECRET}'");
     let crm = format!("{api}/v1/crm/{SELLER}");
     format!(
-        r#"# HubSpot: a custom workflow action, which then waits to be called back.
+        r#"# A CRM triggers a call, signed as Standard Webhooks ask.
+body='{{"lead":{{"external_id":"9021003","name":"Ravi Example","mobile":"+919000000003"}}}}'; id=msg_$RANDOM; at=$(date +%s)
+signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{SIGNING_KEY}' -binary | openssl base64 -A)
+curl -sS -w '\n' {crm}/standard {json} -d "$body" \
+  -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
+
+# HubSpot: a custom workflow action, which then waits to be called back.
 body='{{"callbackId":"ap-1","object":{{"objectId":614,"objectType":"CONTACT"}},"inputFields":{{"name":"Hari Example","mobile":"+919000000011"}}}}'
 signature=$(printf '%s' '{CRM_SECRET}POST{HUBSPOT_URL}'"$body" | openssl dgst -sha256 -r | cut -d ' ' -f 1)
 curl -sS -w '\n' {crm}/hubspot {json} -d "$body" -H 'X-HubSpot-Signature-Version: v2' -H "X-HubSpot-Signature: $signature"

@@ -20,7 +20,7 @@ pub fn text(stack: &Stack) -> String {
 
 /// Each command works as it is, in bash; the later ones go on from the earlier ones.
 fn tries(api: &str, sim: &str) -> String {
-    let (seller, key, origin, signing) = (demo::SELLER, demo::API_KEY, demo::ORIGIN, demo::SIGNING_KEY);
+    let (seller, key, origin) = (demo::SELLER, demo::API_KEY, demo::ORIGIN);
     let json = "-H 'Content-Type: application/json'";
     let bearer = format!("-H 'Authorization: Bearer {key}'");
     let look = format!(
@@ -51,12 +51,6 @@ booking=$(curl -sS {api}/v1/bookings/{seller} {bearer} {json} \
   -H 'Idempotency-Key: "lost-answer"' -H 'Prefer: wait=10' \
   -d '{{"lead":{{"external_id":"9021002","name":"Meera Example","mobile":"+919000000002"}}}}'); echo "$booking"
 sleep 1; {look}
-
-# A CRM triggers a call, signed as Standard Webhooks ask.
-body='{{"lead":{{"external_id":"9021003","name":"Ravi Example","mobile":"+919000000003"}}}}'; id=msg_$RANDOM; at=$(date +%s)
-signature=$(printf '%s' "$id.$at.$body" | openssl dgst -sha256 -hmac '{signing}' -binary | openssl base64 -A)
-curl -sS -w '\n' {api}/v1/crm/{seller}/standard {json} -d "$body" \
-  -H "webhook-id: $id" -H "webhook-timestamp: $at" -H "webhook-signature: v1,$signature"
 
 {crms}
 # A shop page with fake widgets, and the live list of what they said: {api}/demo

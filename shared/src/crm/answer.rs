@@ -56,7 +56,11 @@ pub fn not_stored(connector: Connector, form: Form) -> Answer {
         Form::Outbound => {
             Answer { status, content_type: "text/xml; charset=utf-8", body: salesforce::acknowledgement(false) }
         }
-        Form::Plain | Form::Action { .. } | Form::Callout | Form::Status => {
+        Form::Status => {
+            let body = json!({"Status": "Error", "StatusReason": "not stored: send it again"});
+            Answer { status, content_type: JSON, body: body.to_string() }
+        }
+        Form::Plain | Form::Action { .. } | Form::Callout => {
             Answer { status, content_type: JSON, body: json!({"stored": false}).to_string() }
         }
     }

@@ -44,6 +44,12 @@ fn key(record: &Value, fields: &Fields<'_>) -> String {
     }
 }
 
+/// What is proven and compressed. Nothing of it is kept: whoever asks to be forgotten would not be found in it.
+pub fn compressed(body: &[u8]) -> Told {
+    let about = About::Unusable { code: "body_compressed".to_owned(), body: Sensitive::new(String::new()) };
+    Told { about, ..unreadable(body, "") }
+}
+
 /// What is proven and cannot be read: kept as it came, for a person to look at.
 pub fn unreadable(body: &[u8], code: &str) -> Told {
     Told {

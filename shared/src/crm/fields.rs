@@ -53,13 +53,26 @@ impl<'s> Fields<'s> {
         self.only.0.get(field).is_some_and(|values| !values.iter().any(|wanted| wanted == value))
     }
 
-    /// The first piece of every field that may be asked for.
+    /// The path of every field that may be asked for.
     pub fn names(&self) -> impl Iterator<Item = &str> {
         let targets = TARGETS.iter().flat_map(|target| match self.mapping.ways(*target) {
             Some(ways) => ways.iter().flatten().map(String::as_str).collect::<Vec<_>>(),
             None => defaults(self.connector, *target).iter().flat_map(|way| way.split('+')).collect(),
         });
         targets.chain(self.only.0.keys().map(String::as_str))
+    }
+
+    /// What they lead to and nothing else, each under its whole path, which leads to it again. `None` for a record that is
+    /// our request already: it has no fields of a CRM's.
+    pub fn picked(&self, record: &Value) -> Option<Value> {
+        if record["lead"].is_object() {
+            return None;
+        }
+        let found = self.names().filter_map(|path| {
+            let value: String = find(record, path).and_then(text)?.chars().take(MOST_PICKED).collect();
+            Some((path.to_owned(), value.into()))
+        });
+        Some(Value::Object(found.collect()))
     }
 
     /// Our booking request; a record that is one already is left as it is.
@@ -94,6 +107,9 @@ impl<'s> Fields<'s> {
         request
     }
 }
+
+/// A booking takes less of any of them.
+const MOST_PICKED: usize = 2048;
 
 const TARGETS: [Target; 12] = [
     Target::Id,

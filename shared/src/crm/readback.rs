@@ -14,7 +14,7 @@ use crate::model::{
 };
 use bytes::Bytes;
 use http::{HeaderValue, Request, header};
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::collections::BTreeSet;
 
 /// The next step on the way to a person.
@@ -120,15 +120,24 @@ fn zoho(config: &Zoho, thin: &Thin, token: Option<&Token>, answers: &[Value]) ->
 fn pipedrive(config: &Pipedrive, thin: &Thin, answers: &[Value]) -> Next {
     let Some(token) = &config.access_token else { return Next::Cannot(NO_TOKEN) };
     let base = base(config.api_base.as_ref(), "https://api.pipedrive.com");
-    match answers {
-        [] => get(&format!("{base}/api/v2/persons/{}", thin.id), "x-api-token", token.expose()),
-        [person, ..] => {
-            let mut record = person["data"].clone();
-            if let (Some(record), Some(known)) = (record.as_object_mut(), thin.known.expose().as_object()) {
-                record.extend(known.clone());
-            }
-            Next::Have(record)
+    let ask = |object: &str, id: &str| get(&format!("{base}/api/v2/{object}/{id}"), "x-api-token", token.expose());
+    let with = |person: &Value, more: &Value| {
+        let mut record = person["data"].clone();
+        if let (Some(record), Some(more)) = (record.as_object_mut(), more.as_object()) {
+            record.extend(more.clone());
         }
+        Next::Have(record)
+    };
+    match (thin.object.as_str(), answers) {
+        // One that had no person when it was told of.
+        ("deals", []) => ask("deals", &thin.id),
+        ("deals", [deal]) => match text(&deal["data"]["person_id"]) {
+            Some(person) if is_id(&person) => ask("persons", &person),
+            Some(_) | None => Next::Cannot("deal_without_person"),
+        },
+        ("deals", [deal, person, ..]) => with(person, &json!({"deal": deal["data"]})),
+        (_, []) => ask("persons", &thin.id),
+        (_, [person, ..]) => with(person, thin.known.expose()),
     }
 }
 

@@ -30,14 +30,13 @@ pub fn status(connector: Connector, ending: Ending) -> u16 {
         (Standard, Ending::Unusable | Ending::Unreadable) => 400,
         // Its organization stands in the body, so what cannot be read is not proven to the end.
         (Salesforce, Ending::Unreadable) => 400,
-        // A credential in a header is known before the body is: whoever shows it is never refused.
-        (LeadSquared | Pipedrive, Ending::TooLarge) => 200,
         (
             HubSpot | Salesforce | Zoho | LeadSquared | Freshsales | Pipedrive | Shopify,
             Ending::Taken | Ending::Unusable,
         ) => 200,
-        (HubSpot | Zoho | LeadSquared | Freshsales | Pipedrive | Shopify, Ending::Unreadable) => 200,
-        (Standard | HubSpot | Salesforce | Zoho | Freshsales | Shopify, Ending::TooLarge) => 413,
+        // What is proven is never refused where the refusal loses it, or counts against the sender.
+        (HubSpot | Zoho | LeadSquared | Freshsales | Pipedrive | Shopify, Ending::Unreadable | Ending::TooLarge) => 200,
+        (Standard | Salesforce, Ending::TooLarge) => 413,
         (_, Ending::NotProven) => 401,
         (_, Ending::NotStored) => 503,
     }

@@ -1,9 +1,10 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod limits;
 mod reading;
 mod triggers;
 
-pub use self::triggers::{Taken, run_parked, take_trigger};
+pub use self::triggers::{Taken, booked_since, run_parked, take_trigger};
 
 use super::{
     Desk,

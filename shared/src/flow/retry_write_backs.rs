@@ -6,7 +6,7 @@ use crate::{
         ids::{BookingId, SellerId},
         write_back::{Progress, WriteBack},
     },
-    store::{self, Bookings},
+    store::{self, Bookings, bookings::Saved},
 };
 
 /// All that the booking's triggers are owed, with what was parked due at once; `None` where nothing was. Calls of the
@@ -18,15 +18,18 @@ pub async fn retry_write_backs(
     booking: &BookingId,
 ) -> Result<Option<Vec<WriteBack>>, store::Error> {
     let mut owed = bookings.write_backs(seller, booking).await?;
-    let mut any = false;
+    let (mut any, mut overtaken) = (false, false);
     for parked in owed.iter_mut().filter(|owed| owed.progress == Progress::Parked) {
         any = true;
         parked.progress = Progress::Pending;
         parked.attempts = 0;
         parked.due_at = Some(clock.now());
         parked.version += 1;
-        // Whoever wrote meanwhile has made it owed again already.
-        bookings.save_owed(parked).await?;
+        // Whoever wrote meanwhile has made it owed again already, or has told it.
+        overtaken |= bookings.save_owed(parked).await? == Saved::Conflict;
+    }
+    if overtaken {
+        owed = bookings.write_backs(seller, booking).await?;
     }
     Ok(any.then_some(owed))
 }

@@ -1,7 +1,7 @@
 //! From what a CRM told to a booking, to a trigger that waits for its CRM, or to one that waits for a person.
 
 use super::{
-    RequestError, Requested, Trigger,
+    RequestError, Requested, Trigger, limits,
     reading::{Unread, read_back},
     request_booking as request,
 };
@@ -14,8 +14,9 @@ use crate::{
         hash,
         ids::TriggerId,
         lead::{CallRequest, Lead},
+        origin::Origin,
         sensitive::Sensitive,
-        trigger::{About, Parked, Told},
+        trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
     },
     store::requests::Idempotency,
@@ -40,8 +41,6 @@ pub enum Taken {
 const STREAM_FIRST: SignedDuration = SignedDuration::from_secs(45);
 /// A CRM that has not answered for so long is not asked again.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
-/// An item of the table holds 400 KB.
-const MOST_PAYLOAD: usize = 256 * 1024;
 
 /// Durable when it returns. Never waits for the CRM.
 pub async fn take_trigger(
@@ -53,21 +52,27 @@ pub async fn take_trigger(
 ) -> Result<Taken, RequestError> {
     Action::Book.require(trust)?;
     let now = desk.clock.now();
-    let (code, problems, due_at) = match &told.about {
-        About::Ignored(code) => return Ok(Taken::Ignored(code)),
-        About::Unusable { code, .. } => (code.clone(), Vec::new(), None),
-        About::Record(record) => match book(desk, connector, trust, &told, record.expose(), wait).await? {
+    let told = limits::short(told);
+    let mut problems = Vec::new();
+    if let About::Record(record) = &told.about {
+        match book(desk, connector, trust, &told, record.expose(), wait).await? {
             Judged::Became(taken) => return Ok(taken),
-            Judged::Unusable(problems) => (code_of(&problems), told_of(&problems), None),
-        },
+            Judged::Unusable(found) => problems = found,
+        }
+    }
+    let told = limits::bounded(told, Fields::of(connector, desk.seller).as_ref());
+    let (code, due_at) = match &told.about {
+        About::Ignored(code) => return Ok(Taken::Ignored(code)),
+        About::Unusable { code, .. } if problems.is_empty() => (code.clone(), None),
+        About::Unusable { .. } | About::Record(_) => (code_of(&problems), None),
         About::Thin(_) => {
             if let Some(known) = known(desk, connector, &told).await? {
                 return Ok(known);
             }
-            (READ_BACK.to_owned(), Vec::new(), Some(now + STREAM_FIRST))
+            (READ_BACK.to_owned(), Some(now + STREAM_FIRST))
         }
     };
-    let told = bounded(desk, connector, told);
+    let problems = told_of(&problems);
     let id = id(desk, connector, &told.key);
     let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
     desk.bookings.park(desk.id, &parked, now).await?;
@@ -83,7 +88,11 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
     let read = match &parked.told.about {
         About::Record(record) => Ok(record.expose().clone()),
         About::Thin(thin) => read_back(desk, tokens, parked.connector, thin).await,
-        About::Unusable { .. } | About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
+        About::Unusable { code, .. } => match personless(&parked, code) {
+            Some(deal) => read_back(desk, tokens, parked.connector, &deal).await,
+            None => return Ok(Taken::Parked(parked.code)),
+        },
+        About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
     };
     let judged = match read {
         Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
@@ -111,6 +120,15 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
             Ok(Taken::Parked(parked.code))
         }
     }
+}
+
+/// The deal that had no person when Pipedrive told of it, and may have one by now.
+fn personless(parked: &Parked, code: &str) -> Option<Thin> {
+    let Origin { object, record, .. } = &parked.told.origin;
+    let is_deal = parked.connector == Connector::Pipedrive && object.as_deref() == Some("deal");
+    let id = record.clone().filter(|id| id.bytes().all(|b| b.is_ascii_digit()))?;
+    let known = Sensitive::new(Value::Null);
+    (is_deal && code == "deal_without_person").then(|| Thin { object: "deals".to_owned(), id, known })
 }
 
 /// Asked again later, unless it has been for too long.
@@ -184,27 +202,20 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
     Ok(None)
 }
 
+/// Whether a parked trigger came again and is a booking by now: then it is parked no more. Asked by whoever looks, for no
+/// trigger pays a call to the table for it.
+pub async fn booked_since(desk: &Desk<'_>, parked: &Parked) -> Result<bool, RequestError> {
+    let booked = known(desk, parked.connector, &parked.told).await?.is_some();
+    if booked {
+        desk.bookings.unpark(desk.id, &parked.id).await?;
+    }
+    Ok(booked)
+}
+
 fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
     let secret = desk.seller.secrets().next().expect("a seller has a secret");
     TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
         .expect("32 hex digits are a trigger's id")
-}
-
-/// A payload that no item holds is kept as far as it is needed.
-fn bounded(desk: &Desk<'_>, connector: Connector, told: Told) -> Told {
-    let about = match told.about {
-        About::Record(record) if record.expose().to_string().len() > MOST_PAYLOAD => {
-            let fields = Fields::of(connector, desk.seller);
-            let request = fields.map_or(Value::Null, |fields| fields.request(record.expose()));
-            About::Record(Sensitive::new(request))
-        }
-        About::Unusable { code, body } if body.expose().len() > MOST_PAYLOAD => {
-            let body = body.expose().chars().take(MOST_PAYLOAD / 4).collect();
-            About::Unusable { code, body: Sensitive::new(body) }
-        }
-        about @ (About::Record(_) | About::Thin(_) | About::Unusable { .. } | About::Ignored(_)) => about,
-    };
-    Told { about, ..told }
 }
 
 fn code_of(problems: &[Unusable]) -> String {
