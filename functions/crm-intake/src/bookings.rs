@@ -15,6 +15,7 @@ use frontdesk::{
         retry_write_backs,
     },
     model::{
+        booking::Booking,
         canonical::canonical_value,
         hash,
         ids::{BookingId, SellerId},
@@ -24,7 +25,7 @@ use frontdesk::{
     },
 };
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Request, Response};
 use serde::Deserialize;
 use serde_json::{Value, json};
@@ -141,12 +142,10 @@ pub(crate) fn answer(requested: &Requested, waited: bool) -> Result<Response<Bod
 pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
-    let (seller_id, _) = caller(&sellers, seller, request.headers())?;
-    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
-    let booking = app.bookings.get(seller_id, &id).await.map_err(|error| unavailable(&error))?;
-    let booking = booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)?;
+    let (seller, _) = caller(&sellers, seller, request.headers())?;
+    let booking = kept(app, seller, id, now).await?;
     // Also of a seller who is told nothing any more.
-    let owed = app.bookings.write_backs(seller_id, &id).await.map_err(|error| unavailable(&error))?;
+    let owed = app.bookings.write_backs(seller, &booking.id).await.map_err(|error| unavailable(&error))?;
     Ok(answer::json(StatusCode::OK, &BookingView::of(&booking).with_write_backs(owed)))
 }
 
@@ -155,15 +154,20 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
     let (seller, _) = caller(&sellers, seller, request.headers())?;
-    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
-    let booking = app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?;
-    let booking = booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)?;
-    let owed = retry_write_backs(&*app.clock, &app.bookings, seller, &id).await.map_err(|error| unavailable(&error))?;
-    let owed = owed.ok_or_else(|| {
+    let booking = kept(app, seller, id, now).await?;
+    let owed = retry_write_backs(&*app.clock, &app.bookings, seller, &booking.id).await;
+    let owed = owed.map_err(|error| unavailable(&error))?.ok_or_else(|| {
         let detail = "Every end is told, or is being told; nothing was changed.";
         Problem::new(StatusCode::CONFLICT, "nothing_parked", "Nothing parked", detail)
     })?;
     Ok(answer::json(StatusCode::ACCEPTED, &BookingView::of(&booking).with_write_backs(owed)))
+}
+
+/// A booking whose time is not over.
+async fn kept(app: &App, seller: &SellerId, id: &str, now: Timestamp) -> Result<Booking, Problem> {
+    let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    let booking = app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?;
+    booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)
 }
 
 /// `{"outcome":"scheduled"|"not_scheduled","retry"?:true}`.
