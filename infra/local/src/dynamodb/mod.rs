@@ -4,6 +4,7 @@ mod access;
 mod dispatch;
 mod embedded;
 mod faults;
+mod opening;
 mod plain;
 mod tables;
 #[cfg(test)]
