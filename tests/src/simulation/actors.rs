@@ -265,10 +265,8 @@ impl Stage<'_> {
             let (id, uid) = (page_id(number), format!("uid-{number}"));
             for _ in 0..4 {
                 let answer = self.door.collect(&id, &uid).await;
-                if answer.status == 200
-                    && answer.body["accepted"].as_u64().unwrap_or(0) + answer.body["duplicate"].as_u64().unwrap_or(0)
-                        == 1
-                {
+                let counted = |how: &str| answer.body[how].as_u64().unwrap_or(0);
+                if answer.status == 202 && counted("accepted") + counted("duplicate") == 1 {
                     self.monitor.took(&id);
                     if rng.bool() {
                         break;
