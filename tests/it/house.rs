@@ -106,7 +106,7 @@ fn outside_crates_are_used_where_they_belong() {
     let rules: [(&str, &[&str]); 5] = [
         ("lambda_http", &["shared/src/edge", "functions", "infra/local", "tests"]),
         ("lambda_runtime", &["shared/src/edge", "functions", "infra/local", "tests"]),
-        ("reqwest", &["shared/src/edge", "infra/local"]),
+        ("hyper_util", &["shared/src/edge", "infra/sim"]),
         ("aws_sdk_dynamodb", &["shared/src/store", "infra/local"]),
         ("dynoxide", &["infra/local", "tests"]),
     ];

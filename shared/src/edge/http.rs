@@ -1,6 +1,9 @@
-//! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under reqwest.
+//! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under our own calls.
 
-use super::env::variable;
+use super::{
+    connect::{Connector, is_not_public},
+    env::variable,
+};
 use crate::{
     model::seller::{Reach, is_public},
     popin::{Transport, TransportError},
@@ -16,39 +19,28 @@ use aws_smithy_runtime_api::client::{
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use http::{Request, Response};
+use http::{Request, Response, Uri};
 use http_body_util::{BodyExt, Full};
-use hyper_rustls::HttpsConnector;
 use hyper_util::{
-    client::legacy::{Client, connect::HttpConnector as TcpConnector},
+    client::legacy::Client,
     rt::{TokioExecutor, TokioTimer},
 };
-use reqwest::dns::{Addrs, Name, Resolve, Resolving};
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use std::{
-    error::Error as StdError,
-    net::{IpAddr, SocketAddr},
-    sync::Arc,
-    time::Duration,
-};
+use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
 
 /// More roots to trust, as the AWS SDKs name them: a proxy's, or a stand-in's.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
 /// The most of a vendor's answer that is read, in bytes.
 const MOST_ANSWER: usize = 1024 * 1024;
-/// Long enough for any vendor that is up; what takes longer was not reached.
-const CONNECT: Duration = Duration::from_secs(4);
 /// A kept connection is dropped before a vendor's own patience ends, and before a frozen environment thaws.
 const KEPT_IDLE: Duration = Duration::from_secs(4);
 
-/// The clients, made from one TLS configuration.
+/// Where connections come from; each client keeps its own.
 #[derive(Clone, Debug)]
-pub struct Net {
-    reqwest: reqwest::Client,
-    /// What it connects to has been looked at.
-    guarded: reqwest::Client,
-    sdk: Client<HttpsConnector<TcpConnector>, Full<Bytes>>,
-}
+pub struct Net(rustls::ClientConfig);
+
+/// Hyper's: it follows no redirect, and sends again only what it never began to write.
+type Hyper = Client<Connector, Full<Bytes>>;
 
 #[derive(Debug, thiserror::Error)]
 #[error("the HTTP client cannot be made")]
@@ -56,54 +48,27 @@ pub struct NoNet(#[source] Box<dyn StdError + Send + Sync>);
 
 impl Net {
     pub fn new() -> Result<Self, NoNet> {
-        let no_net = |error: Box<dyn StdError + Send + Sync>| NoNet(error);
-        let tls = tls(variable(CA_BUNDLE)).map_err(no_net)?;
-        let mut tcp = TcpConnector::new();
-        tcp.enforce_http(false);
-        tcp.set_nodelay(true);
-        tcp.set_connect_timeout(Some(CONNECT));
-        let https = hyper_rustls::HttpsConnectorBuilder::new()
-            .with_tls_config(tls.clone())
-            .https_or_http()
-            .enable_http1()
-            .wrap_connector(tcp);
-        // Hyper sends again only what it never began to write.
-        let sdk = Client::builder(TokioExecutor::new())
-            .pool_timer(TokioTimer::new())
-            .pool_idle_timeout(Duration::from_mins(1))
-            .build(https);
-        let client = || {
-            reqwest::Client::builder()
-                .tls_backend_preconfigured(tls.clone())
-                .http1_only()
-                .no_proxy()
-                .redirect(reqwest::redirect::Policy::none())
-                .retry(reqwest::retry::never())
-                .connect_timeout(CONNECT)
-                .pool_idle_timeout(KEPT_IDLE)
-                .tcp_nodelay(true)
-        };
-        let reqwest = client().build().map_err(|error| no_net(Box::new(error)))?;
-        let guarded = client().dns_resolver(PublicOnly).build().map_err(|error| no_net(Box::new(error)))?;
-        Ok(Self { reqwest, guarded, sdk })
+        tls(variable(CA_BUNDLE)).map(Self).map_err(NoNet)
     }
 
     /// The door to the vendors.
     pub fn transport(&self) -> Arc<dyn Transport> {
-        Arc::new(self.clone())
+        self.transport_within(Reach::Local)
     }
 
     /// The door to what a seller's document names: out of the cloud, only to the internet.
     pub fn transport_within(&self, reach: Reach) -> Arc<dyn Transport> {
-        match reach {
-            Reach::Public => Arc::new(Guarded(self.guarded.clone())),
-            Reach::Local => self.transport(),
-        }
+        Arc::new(Door { client: self.client(reach, KEPT_IDLE), reach })
     }
 
     /// The client that the AWS SDK goes through.
     pub fn sdk(&self) -> SharedHttpClient {
-        SharedHttpClient::new(Sdk(self.sdk.clone()))
+        SharedHttpClient::new(Sdk(self.client(Reach::Local, Duration::from_mins(1))))
+    }
+
+    fn client(&self, reach: Reach, idle: Duration) -> Hyper {
+        let connector = Connector::new(self.0.clone(), reach);
+        Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(connector)
     }
 }
 
@@ -122,104 +87,66 @@ fn tls(bundle: Option<String>) -> Result<rustls::ClientConfig, Box<dyn StdError 
     Ok(config)
 }
 
-impl Transport for Net {
+/// To the vendors, or to what a seller's document names.
+struct Door {
+    client: Hyper,
+    reach: Reach,
+}
+
+impl Transport for Door {
     fn send(
         &self,
         request: Request<Bytes>,
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let Ok(request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
-            send(&self.reqwest, request, timeout).await
+            match self.reach {
+                Reach::Public if !is_outside(request.uri()) => return Err(TransportError::NotAllowed),
+                Reach::Public | Reach::Local => {}
+            }
+            let answered = tokio::time::timeout(timeout, exchange(&self.client, request)).await;
+            answered.unwrap_or(Err(TransportError::Unanswered))
         })
     }
 }
 
-async fn send(
-    client: &reqwest::Client,
-    mut request: reqwest::Request,
-    timeout: Duration,
-) -> Result<Response<Bytes>, TransportError> {
-    *request.timeout_mut() = Some(timeout);
+/// An address is not resolved, so the resolver does not see it. Any other spelling of one is a name to be resolved.
+fn is_outside(uri: &Uri) -> bool {
+    let host = uri.host().unwrap_or_default();
+    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
+    uri.scheme_str() == Some("https") && address.map_or(true, is_public)
+}
+
+async fn exchange(client: &Hyper, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
+    if request.uri().host().is_none() {
+        return Err(TransportError::NotSent);
+    }
     // Only a failure to connect is known to have sent nothing.
-    let mut answer = client.execute(request).await.map_err(|error| {
+    let answer = client.request(request.map(Full::new)).await.map_err(|error| {
         if is_not_public(&error) {
             TransportError::NotAllowed
-        } else if error.is_connect() || error.is_builder() {
+        } else if error.is_connect() {
             TransportError::NotSent
         } else {
             TransportError::Unanswered
         }
     })?;
+    let (parts, mut coming) = answer.into_parts();
     let mut body = BytesMut::new();
-    while let Some(chunk) = answer.chunk().await.map_err(|_| TransportError::Unanswered)? {
+    while let Some(frame) = coming.frame().await {
+        let frame = frame.map_err(|_| TransportError::Unanswered)?;
+        let chunk = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
         if body.len() + chunk.len() > MOST_ANSWER {
             return Err(TransportError::Unanswered);
         }
-        body.extend_from_slice(&chunk);
+        body.extend_from_slice(chunk);
     }
-    let mut response = Response::new(body.freeze());
-    *response.status_mut() = answer.status();
-    std::mem::swap(response.headers_mut(), answer.headers_mut());
-    Ok(response)
-}
-
-/// Calls what a seller's document names, and nothing that is nearer than the internet.
-struct Guarded(reqwest::Client);
-
-impl Transport for Guarded {
-    fn send(
-        &self,
-        request: Request<Bytes>,
-        timeout: Duration,
-    ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
-        Box::pin(async move {
-            let Ok(request) = reqwest::Request::try_from(request) else { return Err(TransportError::NotSent) };
-            // An address is not resolved, so the resolver does not see it: here it has one spelling, whatever it was.
-            let host = request.url().host_str().unwrap_or_default();
-            let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-            if request.url().scheme() != "https" || address.is_ok_and(|address| !is_public(address)) {
-                return Err(TransportError::NotAllowed);
-            }
-            send(&self.0, request, timeout).await
-        })
-    }
-}
-
-/// Resolves to addresses of the internet, or not at all: what is connected to is what was looked at.
-struct PublicOnly;
-
-#[derive(Debug, thiserror::Error)]
-#[error("the name stands for an address of a private network")]
-struct NotPublic;
-
-impl Resolve for PublicOnly {
-    fn resolve(&self, name: Name) -> Resolving {
-        Box::pin(async move {
-            let found: Vec<SocketAddr> = tokio::net::lookup_host((name.as_str(), 0)).await?.collect();
-            // One of several is enough to refuse them all: no honest name mixes them.
-            if found.iter().any(|address| !is_public(address.ip())) {
-                return Err(NotPublic.into());
-            }
-            Ok(Box::new(found.into_iter()) as Addrs)
-        })
-    }
-}
-
-fn is_not_public(error: &reqwest::Error) -> bool {
-    let mut cause: Option<&(dyn StdError + 'static)> = Some(error);
-    while let Some(error) = cause {
-        if error.is::<NotPublic>() {
-            return true;
-        }
-        cause = error.source();
-    }
-    false
+    Ok(Response::from_parts(parts, body.freeze()))
 }
 
 /// The SDK over hyper: its default HTTPS client would bring a second TLS stack and 40 ms of start-up.
 #[derive(Clone, Debug)]
-struct Sdk(Client<HttpsConnector<TcpConnector>, Full<Bytes>>);
+struct Sdk(Hyper);
 
 impl HttpConnector for Sdk {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {

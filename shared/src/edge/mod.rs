@@ -3,6 +3,7 @@
 pub mod answer;
 pub mod booking_view;
 pub mod clock;
+mod connect;
 pub mod env;
 pub mod http;
 pub mod origin;

@@ -1,4 +1,4 @@
-//! The door to the network: reqwest in production, the simulator in tests.
+//! The door to the network: hyper in production, the simulator in tests.
 
 use bytes::Bytes;
 use futures_util::future::BoxFuture;
