@@ -181,7 +181,7 @@ pub enum OnSilence {
 impl Seller {
     /// Whether any trigger of theirs may be owed word of its end.
     pub fn tells(&self) -> bool {
-        self.notify.is_some() || Destination::ALL.into_iter().any(|place| self.crm.writes(place))
+        self.notify.is_some() || Destination::ALL.into_iter().any(|place| self.crm.writes(place, true))
     }
 
     /// The secrets of stored ids, the one that is written with first; never none.

@@ -86,8 +86,10 @@ pub struct NoCall(pub &'static str);
 /// Where a trigger's end is to be told: at the CRM that it came from, and at the seller's own URL.
 pub fn destinations(seller: &Seller, connector: &str, origin: Option<&Origin>) -> Vec<Destination> {
     let crm = Destination::parse(connector).filter(|place| {
-        let known = origin.is_some_and(|origin| origin.record.is_some() || origin.callback.is_some());
-        known && seller.crm.writes(*place)
+        origin.is_some_and(|origin| {
+            let waits = origin.callback.is_some();
+            (waits || origin.record.is_some()) && seller.crm.writes(*place, waits)
+        })
     });
     seller.notify.iter().map(|_| Destination::Url).chain(crm).collect()
 }

@@ -175,14 +175,17 @@ impl Crm {
         }
     }
 
-    /// Whether there is anything to tell there.
-    pub fn writes(&self, place: Destination) -> bool {
-        self.back(place).is_some_and(|back| match back {
-            Back::Zoho(back, _) => back.fields.named().next().is_some(),
-            // A workflow's callback, an activity and a tag need no field.
-            Back::HubSpot(..) | Back::LeadSquared(..) | Back::Shopify(..) => true,
-            Back::Salesforce(..) | Back::Pipedrive(..) | Back::Freshsales(..) => true,
-        })
+    /// Whether there is anything to tell there; `waits` where a workflow does, which needs no field.
+    pub fn writes(&self, place: Destination, waits: bool) -> bool {
+        let Some(back) = self.back(place) else { return false };
+        let (_, fields) = back.parts();
+        let beside_fields = match &back {
+            Back::HubSpot(..) => waits,
+            Back::LeadSquared(back, _) => back.activity.is_some(),
+            Back::Shopify(..) => true,
+            Back::Salesforce(..) | Back::Zoho(..) | Back::Pipedrive(..) | Back::Freshsales(..) => false,
+        };
+        beside_fields || fields.is_some_and(|fields| fields.named().next().is_some())
     }
 
     /// The field of the document and the rule that it breaks.
