@@ -154,6 +154,50 @@ async fn a_channel_that_tells_of_our_own_note_starts_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn an_edit_that_does_not_say_what_changed_is_no_call_where_the_record_has_our_note() {
+    let (way, id) = (Way::ZohoNotification, "415086800001");
+    let edited = |at: u64, operation: &str, changes: &[(&str, Value)]| {
+        let server_time = json!(1_795_402_900_000 + at);
+        with(way, &[&[("/server_time", server_time), ("/operation", json!(operation))], changes].concat())
+    };
+    for (at, note, operation, changes, parked) in [
+        (1, "Call_State", "update", vec![], true),
+        (2, "Call_State", "update", vec![("/affected_fields", json!([{id: ["Modified_Time"]}]))], true),
+        (3, "Call_State", "update", vec![("/affected_fields", json!([{id: ["Phone"]}]))], false),
+        (4, "Call_State", "insert", vec![], false),
+        (5, "Another", "update", vec![], false),
+    ] {
+        let shop = shop(|crm| crm["zoho"]["write_back"]["fields"] = json!({"state": "Call_State"})).await;
+        let record = json!({"id": id, "Full_Name": "Asha Example", "Mobile": "+919000000001", note: "scheduled"});
+        shop.world.sim.put_record(format!("zoho/Leads/{id}"), record);
+        way.send(&shop, &edited(at, operation, &changes)).await;
+        shop.settle().await;
+        assert_eq!((shop.parked().len(), shop.bookings().len()), if parked { (1, 0) } else { (0, 1) }, "{at}");
+        if parked {
+            let listed = shop.parked_list("").await.body["parked"][0].clone();
+            assert_eq!((&listed["code"], &listed["due_at"]), (&json!("edit_unexplained"), &Value::Null));
+            // Who runs it again has looked.
+            let again = shop.retry(listed["id"].as_str().unwrap()).await;
+            assert_eq!((again.status.as_u16(), shop.bookings().len()), (202, 1), "{again:?}");
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn where_no_field_is_named_nothing_is_owed() {
+    let shop = hubspot(|hubspot| hubspot["write_back"]["fields"] = json!({})).await;
+    Way::HubSpotToken.send(&shop, &Way::HubSpotToken.body(1)).await;
+    shop.settle().await;
+    let id = shop.bookings()[0]["pk"].as_str().unwrap().strip_prefix("acme#").unwrap().to_owned();
+    let booking = shop.booking(&id).await.body;
+    assert_eq!((&booking["state"], &booking["write_backs"]), (&json!("scheduled"), &Value::Null));
+    // A workflow that waits is completed all the same.
+    Way::HubSpotAction.send(&shop, &Way::HubSpotAction.body(2)).await;
+    shop.settle().await;
+    assert_eq!(shop.world.sim.crms().calls_to("hubspot").len(), 1);
+}
+
+#[tokio::test(start_paused = true)]
 async fn only_what_shopify_created_is_a_call() {
     let shop = Shop::with_crms().await;
     let (way, body) = (Way::Shopify, Way::Shopify.body(1));

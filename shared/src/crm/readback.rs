@@ -44,6 +44,22 @@ pub fn next(connector: Connector, thin: &Thin, seller: &Seller, token: Option<&T
     }
 }
 
+/// Whether what was read back was told of for what we wrote there ourselves, as far as its CRM lets anybody see.
+pub fn may_be_ours(connector: Connector, thin: &Thin, seller: &Seller, record: &Value) -> bool {
+    match connector {
+        Connector::Zoho => {
+            seller.crm.zoho.as_ref().is_some_and(|config| super::zoho::may_be_ours(thin, record, config))
+        }
+        // These say what changed.
+        Connector::HubSpot | Connector::Pipedrive => false,
+        Connector::Standard
+        | Connector::Salesforce
+        | Connector::LeadSquared
+        | Connector::Freshsales
+        | Connector::Shopify => false,
+    }
+}
+
 const NOT_SET_UP: &str = "crm_not_set_up";
 const NO_TOKEN: &str = "access_token_missing";
 const NOBODY: &str = "record_without_person";

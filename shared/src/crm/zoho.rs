@@ -12,7 +12,7 @@ use crate::model::{
     trust::Trust,
 };
 use serde::Deserialize;
-use serde_json::Value;
+use serde_json::{Value, json};
 
 /// As much of a notification as proves it.
 #[derive(Deserialize)]
@@ -64,10 +64,23 @@ fn affected<'v>(body: &'v Value, module: &str, id: &str) -> Option<Vec<&'v str>>
     of(id).or_else(|| of(module)).unwrap_or(told).as_array()?.iter().map(Value::as_str).collect()
 }
 
+/// With what a record is kept, to be read back, whose edit may be anybody's.
+const UNEXPLAINED: &str = "edit_unexplained";
+
+/// Whether the edit of this record may have been our own note: the channel does not say what changed, and the record has it.
+pub fn may_be_ours(thin: &Thin, record: &Value, config: &Zoho) -> bool {
+    let own = config.write_back.iter().flat_map(|back| back.fields.named());
+    let noted = |(_, field): (&str, &str)| !record[field].is_null() || !record["deal"][field].is_null();
+    !thin.known.expose()[UNEXPLAINED].is_null() && own.into_iter().any(noted)
+}
+
 fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
     let text = |name: &str| super::fields::text(&body[name]).unwrap_or_default();
     let (module, operation) = (text("module"), text("operation"));
     let own = config.write_back.as_ref().map(|back| &back.fields);
+    let explained = operation == "insert"
+        || affected(body, &module, id).is_some_and(|changed| changed.iter().any(|name| !STAMPS.contains(name)));
+    let known = if explained { Value::Null } else { json!({ UNEXPLAINED: true }) };
     let about = match operation.as_str() {
         "delete" => About::Ignored("event_not_used"),
         // `trigger` keeps workflows from starting again, and says nothing of channels.
@@ -77,7 +90,7 @@ fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
         _ if !is_name(&module) || !is_name(id) => {
             About::Unusable { code: "event_unknown".to_owned(), body: Sensitive::new(body.to_string()) }
         }
-        _ => About::Thin(Thin { object: module.clone(), id: id.to_owned(), known: Sensitive::new(Value::Null) }),
+        _ => About::Thin(Thin { object: module.clone(), id: id.to_owned(), known: Sensitive::new(known) }),
     };
     let origin = Origin { object: Some(module), record: Some(id.to_owned()), ..Origin::default() };
     // Without a time, all that it says has to tell one edit from the next.

@@ -6,7 +6,7 @@ use super::{
     request_booking as request,
 };
 use crate::{
-    crm::{Unusable, fields::Fields, request as wanted},
+    crm::{Unusable, fields::Fields, readback, request as wanted},
     flow::{Desk, access::Tokens, advance_booking::Patience},
     model::{
         backoff::Backoff,
@@ -95,6 +95,7 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
     };
     let judged = match read {
+        Ok(record) if unexplained(desk, &parked, &record) => Judged::Unusable(vec![UNEXPLAINED]),
         Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
         Err(Unread::Later(asked)) => return put_off(desk, parked, asked).await,
         Err(Unread::Credentials) => {
@@ -120,6 +121,15 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
             Ok(Taken::Parked(parked.code))
         }
     }
+}
+
+/// An edit that may be our own note: a person has to look, and who runs it again has.
+const UNEXPLAINED: Unusable = Unusable { field: "affected_fields", code: "edit_unexplained" };
+
+fn unexplained(desk: &Desk<'_>, parked: &Parked, record: &Value) -> bool {
+    let About::Thin(thin) = &parked.told.about else { return false };
+    let wanted = Fields::of(parked.connector, desk.seller).is_some_and(|fields| !fields.unwanted(record));
+    wanted && parked.code != UNEXPLAINED.code && readback::may_be_ours(parked.connector, thin, desk.seller, record)
 }
 
 /// The deal that had no person when Pipedrive told of it, and may have one by now.
