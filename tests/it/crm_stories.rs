@@ -307,6 +307,22 @@ async fn a_sellers_own_fields_count_and_a_stage_that_is_not_asked_for_is_left_al
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_trigger_is_parked_once_also_when_the_sellers_secret_is_changed() {
+    let keyed = |key: Value| with_crms(|seller| seller["person_key"] = key);
+    let (first, second) = ("the-first-person-key", "the-second-person-key");
+    let shop = Shop::with(keyed(json!(first))).await;
+    let body = json!({"record_id": "7", "name": "Asha Example"}).to_string();
+    let parked = Way::Freshsales.send(&shop, &body).await.json();
+    let changed = shop.again_with(keyed(json!([second, first]))).await;
+    assert_eq!(Way::Freshsales.send(&changed, &body).await.json(), parked);
+    assert_eq!(changed.parked().len(), 1);
+    // Once nobody remembers the first one, it is another.
+    let changed = changed.again_with(keyed(json!(second))).await;
+    Way::Freshsales.send(&changed, &body).await;
+    assert_eq!(changed.parked().len(), 2);
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_parked_trigger_becomes_a_booking_once_the_mapping_is_mended() {
     let shop = Shop::with_crms().await;
     let body =

@@ -73,7 +73,12 @@ pub async fn take_trigger(
         }
     };
     let problems = told_of(&problems);
-    let id = id(desk, connector, &told.key);
+    let (id, former) = ids(desk, connector, &told.key);
+    for former in &former {
+        if let Some(parked) = desk.bookings.parked(desk.id, former, now).await? {
+            return Ok(if parked.due_at.is_some() { Taken::Pending } else { Taken::Parked(parked.code) });
+        }
+    }
     let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
     desk.bookings.park(desk.id, &parked, now).await?;
     Ok(if due_at.is_some() { Taken::Pending } else { Taken::Parked(parked.code) })
@@ -222,10 +227,13 @@ pub async fn booked_since(desk: &Desk<'_>, parked: &Parked) -> Result<bool, Requ
     Ok(booked)
 }
 
-fn id(desk: &Desk<'_>, connector: Connector, key: &str) -> TriggerId {
-    let secret = desk.seller.secrets().next().expect("a seller has a secret");
-    TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
-        .expect("32 hex digits are a trigger's id")
+/// What the trigger is parked under, and what it was under secrets that the seller has changed since.
+fn ids(desk: &Desk<'_>, connector: Connector, key: &str) -> (TriggerId, Vec<TriggerId>) {
+    let mut ids = desk.seller.secrets().map(|secret| {
+        TriggerId::parse(hash::sealed(secret, &["parked", connector.as_str(), key]))
+            .expect("32 hex digits are a trigger's id")
+    });
+    (ids.next().expect("a seller has a secret"), ids.collect())
 }
 
 fn code_of(problems: &[Unusable]) -> String {
