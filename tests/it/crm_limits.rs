@@ -10,7 +10,7 @@ use frontdesk::{
     popin::{Transport, TransportError},
 };
 use futures_util::future::BoxFuture;
-use http::{Method, Request, Response};
+use http::{Method, Request, Response, StatusCode};
 use local::{
     dynamodb::DbFault,
     examples,
@@ -32,6 +32,7 @@ use system_tests::{
     shop::{API_KEY, Shop, TestClock, sellers},
     written_back::{NOTIFY_SECRET, origin, trigger},
 };
+use tokio::time::{Instant, sleep};
 
 /// A trigger with more in it than an item holds, and less than a route takes.
 fn heavy(way: Way, change: impl FnOnce(&mut Value)) -> Value {
@@ -347,19 +348,52 @@ impl Transport for Fenced {
     }
 }
 
-#[tokio::test(start_paused = true)]
-async fn a_record_is_read_back_over_the_guarded_way_only() {
-    let (fenced, clock) = (Arc::new(Fenced::default()), TestClock::at("2026-11-23T03:00:00Z"));
+/// Answers each call when nobody believes in it any more: a log-in, and a record that this one does not open.
+struct Slow;
+
+impl Transport for Slow {
+    fn send(&self, request: Request<Bytes>, _: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
+        Box::pin(async move {
+            sleep(Duration::from_millis(7900)).await;
+            let token = request.method() == Method::POST;
+            let body = if token { r#"{"access_token": "t", "expires_in": 3600}"# } else { "{}" };
+            let status = if token { StatusCode::OK } else { StatusCode::UNAUTHORIZED };
+            Ok(Response::builder().status(status).body(Bytes::from(body)).unwrap())
+        })
+    }
+}
+
+async fn shop_over(outside: Arc<dyn Transport>) -> Shop {
+    let clock = TestClock::at("2026-11-23T03:00:00Z");
     let options = WorldOptions {
         sellers: with_crms(|_| {}),
         seats: 1,
         clock: clock.clone(),
         seed: 7,
         transport: None,
-        outside: Some(fenced.clone()),
+        outside: Some(outside),
         weather: Weather::default(),
     };
-    let shop = Shop { world: World::start(options).await.unwrap(), clock };
+    Shop { world: World::start(options).await.unwrap(), clock }
+}
+
+#[tokio::test(start_paused = true)]
+async fn whoever_runs_a_trigger_again_is_answered_before_the_function_ends() {
+    let shop = shop_over(Arc::new(Slow)).await;
+    Way::ZohoNotification.send(&shop, &Way::ZohoNotification.body(1)).await;
+    let listed = shop.parked_list("").await.body["parked"][0].clone();
+    let began = Instant::now();
+    let again = shop.retry(listed["id"].as_str().unwrap()).await;
+    assert_eq!(again.code(), "try_later");
+    assert!(began.elapsed() < Duration::from_secs(29), "{:?}", began.elapsed());
+    // The worker asks for it still.
+    assert_eq!(shop.parked_list("").await.body["parked"][0], listed);
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_record_is_read_back_over_the_guarded_way_only() {
+    let fenced = Arc::new(Fenced::default());
+    let shop = shop_over(fenced.clone()).await;
     Way::PipedriveDeal.keep_record(&shop, 1);
     Way::PipedriveDeal.send(&shop, &Way::PipedriveDeal.body(1)).await;
     shop.settle().await;

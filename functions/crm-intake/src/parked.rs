@@ -13,13 +13,21 @@ use frontdesk::{
     },
     model::{ids::TriggerId, instant, trigger::Parked},
 };
+use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde_json::{Value, json};
+use std::time::Duration;
+use tokio::time::timeout;
 
 /// Of one page.
 const MOST: i32 = 100;
 const USUAL: i32 = 50;
+/// Of these, so many are looked at together.
+const AT_ONCE: usize = 10;
+
+/// The function has 29 seconds, and a CRM may take eight for each log-in and each record.
+const PATIENCE: Duration = Duration::from_secs(25);
 
 pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
@@ -36,12 +44,9 @@ pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<R
     let page =
         app.bookings.all_parked(seller_id, after.as_ref(), limit, now).await.map_err(|error| unavailable(&error))?;
     let desk = &app.desk(seller_id, seller);
-    let mut parked = Vec::new();
-    for one in &page.parked {
-        if !Box::pin(booked_since(desk, one)).await.map_err(|error| failed(&error))? {
-            parked.push(view(one));
-        }
-    }
+    let looks = stream::iter(page.parked).map(|one| async move { Ok((booked_since(desk, &one).await?, one)) });
+    let looked: Vec<_> = looks.buffered(AT_ONCE).try_collect().await.map_err(|error| failed(&error))?;
+    let parked: Vec<_> = looked.iter().filter(|(booked, _)| !booked).map(|(_, one)| view(one)).collect();
     Ok(answer::json(StatusCode::OK, &json!({"parked": parked, "next": page.next.map(|id| id.to_string())})))
 }
 
@@ -70,7 +75,9 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let parked = parked.ok_or_else(Problem::not_found)?;
     // Whoever it is read back from is of the seller's naming.
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
-    let ran = Box::pin(run_parked(&desk, &app.tokens, parked)).await.map_err(|error| failed(&error))?;
+    let run = timeout(PATIENCE, Box::pin(run_parked(&desk, &app.tokens, parked))).await;
+    // Cut off wherever it was, it may be run again.
+    let ran = run.map_err(|_| Problem::try_later())?.map_err(|error| failed(&error))?;
     match ran {
         Taken::Booked(requested) => booked(&requested, false),
         Taken::Pending => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
