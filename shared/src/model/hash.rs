@@ -2,7 +2,6 @@
 
 use hmac::{Hmac, KeyInit, Mac};
 use sha2::{Digest, Sha256};
-use std::fmt::Write;
 
 /// The whole hash as 64 lower-case hex digits.
 pub fn hex(bytes: &[u8]) -> String {
@@ -11,12 +10,17 @@ pub fn hex(bytes: &[u8]) -> String {
 
 /// The first 128 bits as 32 hex digits, of the parts in order; no part can flow into its neighbour.
 pub fn short(parts: &[&str]) -> String {
+    digits(&bits(parts).to_be_bytes())
+}
+
+/// The same 128 bits.
+pub fn bits(parts: &[&str]) -> u128 {
     let mut hash = Sha256::new();
     for part in parts {
         hash.update((part.len() as u64).to_be_bytes());
         hash.update(part.as_bytes());
     }
-    digits(&hash.finalize()[..16])
+    u128::from_be_bytes(*hash.finalize().first_chunk().expect("a hash has 32 bytes"))
 }
 
 /// HMAC-SHA-256, the first 128 bits as 32 hex digits.
@@ -41,10 +45,13 @@ fn mac(key: &str) -> Hmac<Sha256> {
 }
 
 fn digits(bytes: &[u8]) -> String {
-    bytes.iter().fold(String::with_capacity(bytes.len() * 2), |mut text, byte| {
-        write!(text, "{byte:02x}").expect("a String takes every write");
-        text
-    })
+    let digit = |nibble: u8| char::from_digit(u32::from(nibble), 16).expect("a nibble is a digit");
+    let mut text = String::with_capacity(bytes.len() * 2);
+    for byte in bytes {
+        text.push(digit(byte >> 4));
+        text.push(digit(byte & 15));
+    }
+    text
 }
 
 #[cfg(test)]

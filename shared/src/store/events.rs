@@ -5,7 +5,7 @@ use super::{
     index::entry_item,
     item::{Item, keyed, n, s},
     keys, lost, pause_after,
-    recent::Recent,
+    recent::{Print, Recent},
 };
 use crate::model::{
     event::{Event, Far, KEPT},
@@ -46,12 +46,13 @@ impl Events {
     /// each is written along, as far as one transaction goes.
     pub async fn put(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
         // Under a key of its own for good: what has a window is new again when that is over.
-        let own = event.standing.others.is_empty().then(|| keys::event(&event.seller, &event.standing.place));
-        if own.as_ref().is_some_and(|key| self.recent.knows(key)) {
+        let own = event.standing.others.is_empty();
+        let own = own.then(|| Print::of(&keys::event(&event.seller, &event.standing.place)));
+        if own.is_some_and(|key| self.recent.knows(key)) {
             return Ok(Stored::Duplicate);
         }
         let stored = self.write(event, people).await?;
-        if let Some(key) = &own {
+        if let Some(key) = own {
             self.recent.note(key);
         }
         Ok(stored)

@@ -10,25 +10,34 @@ use std::{
 /// Enough for the copies that come within minutes, in some hundred kilobytes.
 const MOST: usize = 2048;
 
-/// A few keys, the oldest forgotten first. A key is held as half a SHA-256: nobody can make two events share one.
+/// What is held of a key, half a SHA-256: nobody can make two events share one.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) struct Print(u128);
+
+impl Print {
+    pub(super) fn of(key: &Key) -> Self {
+        Self(hash::bits(&[&key.pk, &key.sk]))
+    }
+}
+
+/// A few keys, the oldest forgotten first.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Recent(Arc<Mutex<Known>>);
 
 #[derive(Debug, Default)]
 struct Known {
-    keys: BTreeSet<u128>,
-    in_order: VecDeque<u128>,
+    keys: BTreeSet<Print>,
+    in_order: VecDeque<Print>,
 }
 
 impl Recent {
-    pub(super) fn knows(&self, key: &Key) -> bool {
-        self.lock().keys.contains(&short(key))
+    pub(super) fn knows(&self, key: Print) -> bool {
+        self.lock().keys.contains(&key)
     }
 
     /// Only what the table has answered for: stored just now, or before.
-    pub(super) fn note(&self, key: &Key) {
+    pub(super) fn note(&self, key: Print) {
         let mut known = self.lock();
-        let key = short(key);
         if known.keys.insert(key) {
             known.in_order.push_back(key);
         }
@@ -44,22 +53,18 @@ impl Recent {
     }
 }
 
-fn short(key: &Key) -> u128 {
-    u128::from_str_radix(&hash::short(&[&key.pk, &key.sk]), 16).expect("32 hex digits are 128 bits")
-}
-
 #[cfg(test)]
 mod tests {
     use super::*;
 
     #[test]
     fn the_oldest_is_forgotten_first() {
-        let key = |n: usize| Key { pk: "acme#u".into(), sk: n.to_string() };
+        let key = |n: usize| Print::of(&Key { pk: "acme#u".into(), sk: n.to_string() });
         let recent = Recent::default();
-        (0..=MOST).for_each(|n| recent.note(&key(n)));
-        assert!(!recent.knows(&key(0)) && recent.knows(&key(1)) && recent.knows(&key(MOST)));
-        recent.note(&key(1));
-        recent.note(&key(MOST + 1));
-        assert!(!recent.knows(&key(1)), "what is noted again is no newer");
+        (0..=MOST).for_each(|n| recent.note(key(n)));
+        assert!(!recent.knows(key(0)) && recent.knows(key(1)) && recent.knows(key(MOST)));
+        recent.note(key(1));
+        recent.note(key(MOST + 1));
+        assert!(!recent.knows(key(1)), "what is noted again is no newer");
     }
 }
