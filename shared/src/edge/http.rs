@@ -110,11 +110,20 @@ impl Transport for Door {
     }
 }
 
-/// An address is not resolved, so the resolver does not see it. Any other spelling of one is a name to be resolved.
+/// An address is not resolved, so the resolver does not see it; in another spelling than the usual one it is none at all.
 fn is_outside(uri: &Uri) -> bool {
     let host = uri.host().unwrap_or_default();
-    let address = host.trim_matches(['[', ']']).parse::<IpAddr>();
-    uri.scheme_str() == Some("https") && address.map_or(true, is_public)
+    let allowed = host.trim_matches(['[', ']']).parse::<IpAddr>().map_or_else(|_| !ends_in_a_number(host), is_public);
+    uri.scheme_str() == Some("https") && allowed
+}
+
+/// As no name does, and as every spelling of an IPv4 address does: `2130706433`, `0x7f.1` (the URL Standard, "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let host = host.strip_suffix('.').unwrap_or(host);
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
+    let digits = |text: &str, radix| text.chars().all(|c| c.is_digit(radix));
+    hex.map_or_else(|| !last.is_empty() && digits(last, 10), |hex| digits(hex, 16))
 }
 
 async fn exchange(client: &Hyper, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
@@ -186,6 +195,7 @@ mod tests {
             format!("https://127.0.0.1:{port}/"),
             format!("https://2130706433:{port}/"),
             format!("https://0x7f.1:{port}/"),
+            format!("https://127.1.:{port}/"),
             format!("https://[::1]:{port}/"),
             format!("https://[::ffff:127.0.0.1]:{port}/"),
             format!("https://localhost:{port}/"),
