@@ -11,6 +11,7 @@ use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    sync::OnceLock,
     time::Duration,
 };
 
@@ -88,7 +89,13 @@ pub struct Schedule {
 
 impl Template {
     pub fn deployed() -> Result<Self, Unreadable> {
-        Self::parse(DEPLOYED)
+        /// Once: a simulation starts a world for each of its seeds.
+        static READ: OnceLock<Template> = OnceLock::new();
+        if let Some(read) = READ.get() {
+            return Ok(read.clone());
+        }
+        let read = Self::parse(DEPLOYED)?;
+        Ok(READ.get_or_init(|| read).clone())
     }
 
     pub fn parse(yaml: &str) -> Result<Self, Unreadable> {
