@@ -208,3 +208,6 @@ impl Booking {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;
