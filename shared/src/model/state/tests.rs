@@ -184,3 +184,11 @@ fn a_no_to_a_second_ask_for_a_slot_says_nothing_about_the_first() {
     assert_eq!(one_less.after(Outcome::SlotRefused).unwrap().as_str(), "captured");
     assert_eq!(again(0).after(Outcome::SlotRefused).unwrap().as_str(), "captured");
 }
+
+#[test]
+fn a_place_is_a_slot_and_a_number_and_nothing_else() {
+    let other_slot = Slot { start: Timestamp::from_second(900).unwrap(), ..held(0).slot };
+    assert!(held(0).same_place(&Held { shared: true, unsettled: 2, ..held(0) }));
+    assert!(!held(0).same_place(&Held { place: 1, ..held(0) }));
+    assert!(!held(0).same_place(&Held { slot: other_slot, ..held(0) }));
+}
