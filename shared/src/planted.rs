@@ -87,6 +87,8 @@ mod bed {
 #[cfg(feature = "planted")]
 pub use bed::{plant, planted};
 
+/// Never. So a mutant that leaves a guard with it out, or changes what stands behind it, is no other program, and `cargo mutants`
+/// finds such survivors wherever a bug is planted: they are argued here, and the simulation itself kills each bug.
 #[cfg(not(feature = "planted"))]
 pub const fn planted(_: Bug) -> bool {
     false

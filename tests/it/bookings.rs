@@ -525,6 +525,34 @@ async fn a_worker_that_slept_through_its_lease_takes_no_other_workers_lease_for_
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_worker_that_died_in_its_call_leaves_a_doubt_of_the_whole_window() {
+    let shop = Shop::with(sellers(|seller| seller["booking"]["in_doubt_seconds"] = json!(300))).await;
+    shop.tick("slot-cache").await;
+    let (bookings, seller) = (shop.bookings_table(), SellerId::parse("acme").unwrap());
+    let id = id(&shop.book("k1", None, &lead(1)).await);
+    let now = shop.clock.now();
+    let lease = Lease { owner: "dead".to_owned(), until: now + SignedDuration::from_secs(20) };
+    let taken = bookings.take_lease(&seller, &BookingId::parse(id.as_str()).unwrap(), &lease, now).await.unwrap();
+    let Taken::Won(mut booking) = taken else { panic!("it is nobody else's") };
+    let slot =
+        Slot { start: "2026-11-23T04:30:00Z".parse().unwrap(), vendor_time: "Mon, 23 Nov 2026 10:00 AM".to_owned() };
+    let customer = Customer { id: CustomerId::parse("12").unwrap(), join_url: None };
+    let held = Held { slot, place: 0, shared: false, unsettled: 0 };
+    for outcome in [Outcome::CapturedAs(customer), Outcome::SlotPicked(held), Outcome::Asking] {
+        let mut next = booking.after(outcome, now).unwrap();
+        next.version += 1;
+        assert_eq!(bookings.save(&booking, &next, "dead", now).await.unwrap(), Saved::Done);
+        booking = Box::new(next);
+    }
+    for (seconds, state) in [(10, "scheduling"), (20, "in_doubt"), (280, "in_doubt"), (30, "needs_human")] {
+        shop.advance(seconds);
+        shop.tick("booking-worker").await;
+        assert_eq!(shop.booking(&id).await.body["state"], state, "{seconds} seconds later");
+    }
+    assert!(shop.world.sim.schedules().is_empty(), "nobody asks in its place");
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_webhook_for_a_booking_nobody_here_made_is_only_an_event() {
     let shop = Shop::open().await;
     let body = json!({"event": "popin_scheduled_created", "user_id": "1", "full_phone_number": "+919000000099", "timestamp": "1795400000", "properties": {"scheduled_date": "23-Nov-2026", "scheduled_time": "10:00 AM"}});
