@@ -548,7 +548,7 @@ async fn a_worker_that_died_in_its_call_leaves_a_doubt_of_the_whole_window() {
         let mut next = booking.after(outcome, now).unwrap();
         next.version += 1;
         assert_eq!(bookings.save(&booking, &next, "dead", now).await.unwrap(), Saved::Done);
-        booking = Box::new(next);
+        *booking = next;
     }
     for (seconds, state) in [(10, "scheduling"), (20, "in_doubt"), (280, "in_doubt"), (30, "needs_human")] {
         shop.advance(seconds);
