@@ -5,7 +5,7 @@ use super::{
     env::variable,
 };
 use crate::{
-    model::seller::{Reach, is_public},
+    model::seller::{Reach, is_private_host},
     popin::{Transport, TransportError},
 };
 use aws_smithy_runtime_api::client::{
@@ -26,7 +26,7 @@ use hyper_util::{
     rt::{TokioExecutor, TokioTimer},
 };
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use std::{error::Error as StdError, net::IpAddr, sync::Arc, time::Duration};
+use std::{error::Error as StdError, sync::Arc, time::Duration};
 
 /// More roots to trust, as the AWS SDKs name them: a proxy's, or a stand-in's.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
@@ -110,20 +110,9 @@ impl Transport for Door {
     }
 }
 
-/// An address is not resolved, so the resolver does not see it; in another spelling than the usual one it is none at all.
+/// An address is not resolved, so the resolver does not see it.
 fn is_outside(uri: &Uri) -> bool {
-    let host = uri.host().unwrap_or_default();
-    let allowed = host.trim_matches(['[', ']']).parse::<IpAddr>().map_or_else(|_| !ends_in_a_number(host), is_public);
-    uri.scheme_str() == Some("https") && allowed
-}
-
-/// As no name does, and as every spelling of an IPv4 address does: `2130706433`, `0x7f.1` (the URL Standard, "ends in a number").
-fn ends_in_a_number(host: &str) -> bool {
-    let host = host.strip_suffix('.').unwrap_or(host);
-    let last = host.rsplit('.').next().unwrap_or_default();
-    let hex = last.strip_prefix("0x").or_else(|| last.strip_prefix("0X"));
-    let digits = |text: &str, radix| text.chars().all(|c| c.is_digit(radix));
-    hex.map_or_else(|| !last.is_empty() && digits(last, 10), |hex| digits(hex, 16))
+    uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !is_private_host(host))
 }
 
 async fn exchange(client: &Hyper, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {

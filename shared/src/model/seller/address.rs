@@ -26,12 +26,24 @@ pub(super) fn check_url(at: &str, raw: &str, reach: Reach) -> Result<(), String>
     }
 }
 
-fn is_private_host(host: &str) -> bool {
+/// Whether a URL's host is nearer than the internet, or a spelling that hides where it is.
+pub fn is_private_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();
     match bare.parse::<IpAddr>() {
         Ok(address) => !is_public(address),
-        Err(_) => bare == "localhost" || [".localhost", ".local", ".internal"].iter().any(|end| bare.ends_with(end)),
+        Err(_) => {
+            bare == "localhost"
+                || [".localhost", ".local", ".internal"].iter().any(|end| bare.ends_with(end))
+                || ends_in_a_number(&bare)
+        }
     }
+}
+
+/// As no name does, and as every spelling of an IPv4 address does: `2130706433`, `0x7f.1` (the URL Standard, "ends in a number").
+fn ends_in_a_number(host: &str) -> bool {
+    let last = host.rsplit('.').next().unwrap_or_default();
+    let digits = |text: &str, radix| text.chars().all(|c| c.is_digit(radix));
+    last.strip_prefix("0x").map_or_else(|| !last.is_empty() && digits(last, 10), |hex| digits(hex, 16))
 }
 
 /// An address of the internet, and of nothing nearer.
@@ -119,6 +131,9 @@ mod tests {
             ("https://[::1]/", "notify.url is an address of a private network"),
             ("https://169.254.169.254/latest", "notify.url is an address of a private network"),
             ("https://metadata.google.internal/", "notify.url is an address of a private network"),
+            ("https://2130706433/", "notify.url is an address of a private network"),
+            ("https://0X7F.1/", "notify.url is an address of a private network"),
+            ("https://127.1./", "notify.url is an address of a private network"),
         ] {
             assert_eq!(fault(raw).as_deref(), Some(told), "{raw}");
         }
