@@ -1,6 +1,7 @@
 //! Reading a record back where a trigger carries ids only: what to ask the CRM, from what it has answered so far.
 
 use super::{
+    Unusable,
     back::Token,
     fields::{Fields, text},
 };
@@ -44,19 +45,17 @@ pub fn next(connector: Connector, thin: &Thin, seller: &Seller, token: Option<&T
     }
 }
 
-/// Whether what was read back was told of for what we wrote there ourselves, as far as its CRM lets anybody see.
-pub fn may_be_ours(connector: Connector, thin: &Thin, seller: &Seller, record: &Value) -> bool {
+/// Why a record that was read back may have been told of for what we wrote there ourselves; for a person to look at.
+pub fn doubt(connector: Connector, thin: &Thin, seller: &Seller, record: &Value) -> Option<Unusable> {
     match connector {
-        Connector::Zoho => {
-            seller.crm.zoho.as_ref().is_some_and(|config| super::zoho::may_be_ours(thin, record, config))
-        }
+        Connector::Zoho => seller.crm.zoho.as_ref().and_then(|config| super::zoho::doubt(config, thin, record)),
         // These say what changed.
-        Connector::HubSpot | Connector::Pipedrive => false,
+        Connector::HubSpot | Connector::Pipedrive => None,
         Connector::Standard
         | Connector::Salesforce
         | Connector::LeadSquared
         | Connector::Freshsales
-        | Connector::Shopify => false,
+        | Connector::Shopify => None,
     }
 }
 

@@ -1,6 +1,6 @@
 //! Zoho: the workflow's webhook as JSON or a form, and the notification channel (crm.md, 1.8 and 1.9).
 
-use super::{Arrival, Batch, Form, Unread, body, echo, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, Unusable, body, echo, fields::Fields};
 use crate::model::{
     canonical::canonical_value,
     connector::Connector,
@@ -64,14 +64,14 @@ fn affected<'v>(body: &'v Value, module: &str, id: &str) -> Option<Vec<&'v str>>
     of(id).or_else(|| of(module)).unwrap_or(told).as_array()?.iter().map(Value::as_str).collect()
 }
 
-/// With what a record is kept, to be read back, whose edit may be anybody's.
-const UNEXPLAINED: &str = "edit_unexplained";
+/// An edit that the channel does not explain, and the mark of its record until it is read back.
+const UNEXPLAINED: Unusable = Unusable { field: "affected_fields", code: "edit_unexplained" };
 
 /// Whether the edit of this record may have been our own note: the channel does not say what changed, and the record has it.
-pub fn may_be_ours(thin: &Thin, record: &Value, config: &Zoho) -> bool {
-    let own = config.write_back.iter().flat_map(|back| back.fields.named());
-    let noted = |(_, field): (&str, &str)| !record[field].is_null() || !record["deal"][field].is_null();
-    !thin.known.expose()[UNEXPLAINED].is_null() && own.into_iter().any(noted)
+pub fn doubt(config: &Zoho, thin: &Thin, record: &Value) -> Option<Unusable> {
+    let mut own = config.write_back.iter().flat_map(|back| back.fields.named());
+    let noted = own.any(|(_, field)| !record[field].is_null() || !record["deal"][field].is_null());
+    (noted && !thin.known.expose()[UNEXPLAINED.code].is_null()).then_some(UNEXPLAINED)
 }
 
 fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
@@ -80,7 +80,7 @@ fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
     let own = config.write_back.as_ref().map(|back| &back.fields);
     let explained = operation == "insert"
         || affected(body, &module, id).is_some_and(|changed| changed.iter().any(|name| !STAMPS.contains(name)));
-    let known = if explained { Value::Null } else { json!({ UNEXPLAINED: true }) };
+    let known = if explained { Value::Null } else { json!({ UNEXPLAINED.code: true }) };
     let about = match operation.as_str() {
         "delete" => About::Ignored("event_not_used"),
         // `trigger` keeps workflows from starting again, and says nothing of channels.

@@ -100,8 +100,10 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
     };
     let judged = match read {
-        Ok(record) if unexplained(desk, &parked, &record) => Judged::Unusable(vec![UNEXPLAINED]),
-        Ok(record) => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
+        Ok(record) => match doubt(desk, &parked, &record) {
+            Some(doubt) => Judged::Unusable(vec![doubt]),
+            None => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
+        },
         Err(Unread::Later(asked)) => return put_off(desk, parked, asked).await,
         Err(Unread::Credentials) => {
             // They may be mended before the trigger is given up.
@@ -128,13 +130,12 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
     }
 }
 
-/// An edit that may be our own note: a person has to look, and who runs it again has.
-const UNEXPLAINED: Unusable = Unusable { field: "affected_fields", code: "edit_unexplained" };
-
-fn unexplained(desk: &Desk<'_>, parked: &Parked, record: &Value) -> bool {
-    let About::Thin(thin) = &parked.told.about else { return false };
+/// What a person has to look at before the record is a call; who runs the trigger again has looked.
+fn doubt(desk: &Desk<'_>, parked: &Parked, record: &Value) -> Option<Unusable> {
+    let About::Thin(thin) = &parked.told.about else { return None };
     let wanted = Fields::of(parked.connector, desk.seller).is_some_and(|fields| !fields.unwanted(record));
-    wanted && parked.code != UNEXPLAINED.code && readback::may_be_ours(parked.connector, thin, desk.seller, record)
+    let doubt = readback::doubt(parked.connector, thin, desk.seller, record);
+    doubt.filter(|doubt| wanted && parked.code != doubt.code)
 }
 
 /// The deal that had no person when Pipedrive told of it, and may have one by now.
