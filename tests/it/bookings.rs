@@ -1,9 +1,8 @@
 //! Bookings through the front door: one effect for one trigger, and the truth about what is not known.
 
 use frontdesk::{
-    edge::sellers::Source,
     flow::{
-        Clock, Desk, Random,
+        Clock,
         advance_booking::{Advanced, Patience, advance_booking},
         witness::witness,
     },
@@ -20,11 +19,13 @@ use frontdesk::{
 use futures_util::future::join_all;
 use http::Method;
 use jiff::SignedDuration;
-use local::world::SimTransport;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::collections::BTreeSet;
-use system_tests::shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers};
+use system_tests::{
+    back_room::BackRoom,
+    shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers},
+};
 
 fn calls(shop: &Shop, endpoint: Endpoint) -> usize {
     shop.world.sim.calls().iter().filter(|call| call.endpoint == endpoint).count()
@@ -561,22 +562,11 @@ async fn a_worker_that_died_in_its_call_leaves_a_doubt_of_the_whole_window() {
 #[tokio::test(start_paused = true)]
 async fn no_call_leaves_that_could_not_be_heard_out() {
     let shop = Shop::open().await;
-    let document = Source::fixed(Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap());
-    let known = document.current(shop.clock.now()).await;
-    let (seller_id, seller) = known.get("acme").unwrap();
-    let (bookings, random) = (shop.bookings_table(), Random::from_seed(1));
-    let desk = Desk {
-        clock: &*shop.clock,
-        random: &random,
-        transport: &SimTransport { sim: shop.world.sim.clone() },
-        bookings: &bookings,
-        slots: &bookings.slots,
-        id: seller_id,
-        seller,
-    };
+    let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
+    let desk = room.desk();
     let id = id(&shop.book("k1", None, &lead(1)).await);
     // Popin's own time and three seconds to write down what it said.
-    let enough = shop.clock.now() + seller.popin.timeout + SignedDuration::from_secs(3);
+    let enough = shop.clock.now() + desk.seller.popin.timeout + SignedDuration::from_secs(3);
     for (ends, state, calls) in [(enough - SignedDuration::from_millis(1), "slot_held", 0), (enough, "scheduled", 1)] {
         let patience = Patience { begin_until: None, ends: Some(ends), urgent: false };
         let advanced = advance_booking(&desk, &BookingId::parse(id.as_str()).unwrap(), patience).await.unwrap();

@@ -1,21 +1,20 @@
 //! How far an event is proven: what each action asks for where it is taken, and how an event comes to be confirmed.
 
 use frontdesk::{
-    edge::sellers::Source,
-    flow::{
-        Clock, Desk, Random,
-        request_booking::{RequestError, Trigger, request_booking},
-    },
-    model::{seller::Sellers, trust::Trust},
+    flow::request_booking::{RequestError, Trigger, request_booking},
+    model::trust::Trust,
 };
-use local::{dynamodb::DbFault, world::SimTransport};
+use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use sim::{Fault, FaultOrder, Target, WebhookMode};
 use std::sync::{
     Arc,
     atomic::{AtomicBool, AtomicUsize, Ordering},
 };
-use system_tests::shop::{Shop, lead, sellers};
+use system_tests::{
+    back_room::BackRoom,
+    shop::{Shop, lead, sellers},
+};
 
 fn created(shop: &Shop) -> Vec<Value> {
     shop.events().into_iter().filter(|event| event["kind"] == "booking.created").collect()
@@ -24,22 +23,10 @@ fn created(shop: &Shop) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn a_booking_asks_for_a_proven_caller_in_the_flow_that_makes_it() {
     let shop = Shop::open().await;
-    let document = Source::fixed(Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap());
-    let known = document.current(shop.clock.now()).await;
-    let (id, seller) = known.get("acme").unwrap();
-    let bookings = shop.bookings_table();
-    let (transport, random) = (SimTransport { sim: shop.world.sim.clone() }, Random::from_seed(1));
-    let desk = Desk {
-        clock: &*shop.clock,
-        random: &random,
-        transport: &transport,
-        bookings: &bookings,
-        slots: &bookings.slots,
-        id,
-        seller,
-    };
+    let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
+    let desk = room.desk();
     for (number, trust) in (1..).zip(Trust::ALL) {
-        let wanted = frontdesk::crm::request::parse(&lead(number), seller, shop.clock.now());
+        let wanted = frontdesk::crm::request::parse(&lead(number), desk.seller, desk.clock.now());
         let key = trust.as_str().to_owned();
         let trigger = Trigger { connector: "bookings", trust, key, fingerprint: "f".to_owned(), origin: None, wanted };
         let made = request_booking(&desk, trigger, None).await;

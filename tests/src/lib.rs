@@ -1,5 +1,6 @@
 //! What the system tests stand on: a shop, a clock that is set by hand, and the front door in a word.
 
+pub mod back_room;
 pub mod canary;
 pub mod crash;
 pub mod crm_ways;

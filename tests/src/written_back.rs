@@ -1,14 +1,13 @@
 //! A seller who has everything written back, and triggers as their CRMs' connectors hand them on.
 
-use crate::shop::{Shop, lead, sellers};
-use frontdesk::{
-    flow::{
-        Desk, Random,
-        request_booking::{Requested, Trigger, request_booking},
-    },
-    model::{hash, origin::Origin, seller::Sellers, trust::Trust},
+use crate::{
+    back_room::BackRoom,
+    shop::{Shop, lead, sellers},
 };
-use local::world::SimTransport;
+use frontdesk::{
+    flow::request_booking::{Requested, Trigger, request_booking},
+    model::{hash, origin::Origin, trust::Trust},
+};
 use serde_json::{Value, json};
 use sim::crms::KEY;
 
@@ -69,21 +68,10 @@ pub async fn trigger(
     number: u32,
     origin: Origin,
 ) -> Requested {
-    let sellers = Sellers::parse(document.to_string().as_bytes()).expect("the test's own sellers are good");
-    let (id, seller) = sellers.get("acme").expect("acme is a seller");
-    let bookings = shop.bookings_table();
-    let transport = SimTransport { sim: shop.world.sim.clone() };
-    let random = Random::from_seed(u64::from_str_radix(&hash::hex(key.as_bytes())[..8], 16).unwrap_or_default());
-    let desk = Desk {
-        clock: &*shop.clock,
-        random: &random,
-        transport: &transport,
-        bookings: &bookings,
-        slots: &bookings.slots,
-        id,
-        seller,
-    };
-    let wanted = frontdesk::crm::request::parse(&lead(number), seller, frontdesk::flow::Clock::now(&*shop.clock));
+    let seed = u64::from_str_radix(&hash::hex(key.as_bytes())[..8], 16).unwrap_or_default();
+    let room = BackRoom::of(shop, document, seed);
+    let desk = room.desk();
+    let wanted = frontdesk::crm::request::parse(&lead(number), desk.seller, desk.clock.now());
     let (key, fingerprint) = (key.to_owned(), "f".to_owned());
     let trigger = Trigger { connector, trust: Trust::Bearer, key, fingerprint, origin: Some(origin), wanted };
     request_booking(&desk, trigger, None).await.expect("a good trigger is taken")
