@@ -19,9 +19,10 @@ use frontdesk::{
 use futures_util::future::join_all;
 use http::Method;
 use jiff::SignedDuration;
+use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
-use std::collections::BTreeSet;
+use std::{collections::BTreeSet, sync::Arc};
 use system_tests::{
     back_room::BackRoom,
     shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers},
@@ -319,6 +320,23 @@ async fn a_slot_that_popin_refuses_leaves_the_diary_and_the_next_one_is_taken() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn whoever_insists_on_a_slot_that_popin_refuses_is_offered_others_noted_or_not() {
+    for noted in [true, false] {
+        let shop = Shop::open().await;
+        shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Refuse));
+        shop.world.db.set_fault(Some(Arc::new(move |operation, request| {
+            let note = operation == "PutItem" && request.to_string().contains("phantom#");
+            if note && !noted { DbFault::Unreachable } else { DbFault::None }
+        })));
+        let reply = shop.book("k1", Some(10), &at(lead(1), "2026-11-23T05:00:00Z", "refuse")).await;
+        assert_eq!((reply.status.as_u16(), reply.code()), (409, "slot_taken"), "{noted}");
+        let alternatives: Vec<_> =
+            reply.body["alternatives"].as_array().unwrap().iter().map(|slot| slot["start"].as_str().unwrap()).collect();
+        assert_eq!(alternatives, ["2026-11-23T05:15:00Z", "2026-11-23T05:30:00Z", "2026-11-23T05:45:00Z"], "{noted}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_call_nobody_answered_is_in_doubt_until_popins_webhook_bears_witness() {
     let shop = Shop::open().await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::HangAfter));
@@ -572,6 +590,48 @@ async fn no_call_leaves_that_could_not_be_heard_out() {
         let advanced = advance_booking(&desk, &BookingId::parse(id.as_str()).unwrap(), patience).await.unwrap();
         let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
         assert_eq!((booking.state.as_str(), shop.world.sim.schedules().len()), (state, calls));
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_worker_frozen_between_its_intent_and_its_call_asks_only_in_what_is_left_of_its_lease() {
+    for (left, state, calls) in [(-1, "slot_held", 0), (499, "slot_held", 0), (500, "scheduled", 1)] {
+        let shop = Shop::open().await;
+        let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
+        let desk = room.desk();
+        let id = id(&shop.book("k1", None, &lead(1)).await);
+        let (clock, began) = (shop.clock.clone(), shop.clock.now());
+        let frozen = desk.seller.booking.lease - SignedDuration::from_millis(left);
+        shop.world.db.set_fault(Some(Arc::new(move |_, request| {
+            let intent = request.to_string().contains(r#""scheduling""#);
+            if intent && clock.now() == began {
+                clock.advance(frozen);
+            }
+            DbFault::None
+        })));
+        let patience = Patience { begin_until: None, ends: None, urgent: false };
+        let advanced = advance_booking(&desk, &BookingId::parse(id.as_str()).unwrap(), patience).await.unwrap();
+        let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
+        assert_eq!((booking.state.as_str(), shop.world.sim.schedules().len()), (state, calls), "{left} ms");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn each_failure_in_a_row_doubles_the_wait_whichever_call_it_was() {
+    for endpoint in [Target::Capture, Target::Schedule] {
+        let shop = Shop::open().await;
+        let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
+        let desk = room.desk();
+        shop.world.sim.add_fault(FaultOrder { times: 2, ..FaultOrder::new(endpoint, Fault::RateLimited) });
+        let id = BookingId::parse(id(&shop.book("k1", None, &lead(1)).await)).unwrap();
+        for plain in [2.0, 4.0] {
+            let patience = Patience { begin_until: None, ends: None, urgent: false };
+            let advanced = advance_booking(&desk, &id, patience).await.unwrap();
+            let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
+            let wait = booking.due_at.unwrap().duration_since(desk.clock.now());
+            assert!((plain * 0.8..plain * 1.2).contains(&wait.as_secs_f64()), "{endpoint:?}: {wait} for {plain} s");
+            shop.clock.advance(wait);
+        }
     }
 }
 
