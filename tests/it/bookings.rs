@@ -1,32 +1,16 @@
 //! Bookings through the front door: one effect for one trigger, and the truth about what is not known.
 
 use frontdesk::{
-    flow::{
-        Clock,
-        advance_booking::{Advanced, Patience, advance_booking},
-        witness::witness,
-    },
-    model::{
-        booking::Lease,
-        diary::Slot,
-        ids::{BookingId, CustomerId, SellerId},
-        seller::Sellers,
-        state::{Customer, Held, Outcome},
-        trust::Trust,
-    },
-    store::bookings::{Saved, Taken},
+    flow::{Clock, witness::witness},
+    model::{seller::Sellers, trust::Trust},
 };
 use futures_util::future::join_all;
 use http::Method;
-use jiff::SignedDuration;
 use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::{collections::BTreeSet, sync::Arc};
-use system_tests::{
-    back_room::BackRoom,
-    shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers},
-};
+use system_tests::shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers};
 
 fn calls(shop: &Shop, endpoint: Endpoint) -> usize {
     shop.world.sim.calls().iter().filter(|call| call.endpoint == endpoint).count()
@@ -515,123 +499,6 @@ async fn a_witness_needs_to_be_proven_wherever_it_came_in() {
     for (trust, state) in [(Trust::Claimed, "in_doubt"), (Trust::Bearer, "scheduled")] {
         witness(&bookings, acme, trust, &data.to_string(), "writer", shop.clock.now()).await.unwrap();
         assert_eq!(shop.booking(&booking).await.body["state"], state);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_worker_that_slept_through_its_lease_takes_no_other_workers_lease_for_its_own_write() {
-    let shop = Shop::open().await;
-    let (bookings, seller) = (shop.bookings_table(), SellerId::parse("acme").unwrap());
-    let start = "2026-11-23T04:30:00Z".parse().unwrap();
-    let slot = Slot { start, vendor_time: "Mon, 23 Nov 2026 10:00 AM".to_owned() };
-    let held = Held { slot, place: 0, shared: false, unsettled: 0 };
-    for (number, outcome) in (1..).zip([Outcome::NothingFree, Outcome::SlotPicked(held)]) {
-        let id = BookingId::parse(id(&shop.book(&format!("k{number}"), None, &lead(number)).await)).unwrap();
-        let now = shop.clock.now();
-        let later = now + SignedDuration::from_secs(60);
-        let lease = |owner: &str, until| Lease { owner: owner.to_owned(), until };
-        let Taken::Won(booking) = bookings.take_lease(&seller, &id, &lease("first", later), now).await.unwrap() else {
-            panic!("it is nobody else's");
-        };
-        let customer = Customer { id: CustomerId::parse("12").unwrap(), join_url: None };
-        let mut captured = booking.after(Outcome::CapturedAs(customer), now).unwrap();
-        captured.version += 1;
-        // Its own write it knows again, should the reply to it have been lost.
-        for _ in 0..2 {
-            assert_eq!(bookings.save(&booking, &captured, "first", now).await.unwrap(), Saved::Done);
-        }
-        let until = later + SignedDuration::from_secs(60);
-        let second = bookings.take_lease(&seller, &id, &lease("second", until), later).await.unwrap();
-        assert!(matches!(second, Taken::Won(_)), "{second:?}");
-        let mut next = captured.after(outcome, later).unwrap();
-        next.version += 1;
-        assert_eq!(bookings.save(&captured, &next, "first", later).await.unwrap(), Saved::Conflict);
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_worker_that_died_in_its_call_leaves_a_doubt_of_the_whole_window() {
-    let shop = Shop::with(sellers(|seller| seller["booking"]["in_doubt_seconds"] = json!(300))).await;
-    shop.tick("slot-cache").await;
-    let (bookings, seller) = (shop.bookings_table(), SellerId::parse("acme").unwrap());
-    let id = id(&shop.book("k1", None, &lead(1)).await);
-    let now = shop.clock.now();
-    let lease = Lease { owner: "dead".to_owned(), until: now + SignedDuration::from_secs(20) };
-    let taken = bookings.take_lease(&seller, &BookingId::parse(id.as_str()).unwrap(), &lease, now).await.unwrap();
-    let Taken::Won(mut booking) = taken else { panic!("it is nobody else's") };
-    let slot =
-        Slot { start: "2026-11-23T04:30:00Z".parse().unwrap(), vendor_time: "Mon, 23 Nov 2026 10:00 AM".to_owned() };
-    let customer = Customer { id: CustomerId::parse("12").unwrap(), join_url: None };
-    let held = Held { slot, place: 0, shared: false, unsettled: 0 };
-    for outcome in [Outcome::CapturedAs(customer), Outcome::SlotPicked(held), Outcome::Asking] {
-        let mut next = booking.after(outcome, now).unwrap();
-        next.version += 1;
-        assert_eq!(bookings.save(&booking, &next, "dead", now).await.unwrap(), Saved::Done);
-        *booking = next;
-    }
-    for (seconds, state) in [(10, "scheduling"), (20, "in_doubt"), (280, "in_doubt"), (30, "needs_human")] {
-        shop.advance(seconds);
-        shop.tick("booking-worker").await;
-        assert_eq!(shop.booking(&id).await.body["state"], state, "{seconds} seconds later");
-    }
-    assert!(shop.world.sim.schedules().is_empty(), "nobody asks in its place");
-}
-
-#[tokio::test(start_paused = true)]
-async fn no_call_leaves_that_could_not_be_heard_out() {
-    let shop = Shop::open().await;
-    let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
-    let desk = room.desk();
-    let id = id(&shop.book("k1", None, &lead(1)).await);
-    // Popin's own time and three seconds to write down what it said.
-    let enough = shop.clock.now() + desk.seller.popin.timeout + SignedDuration::from_secs(3);
-    for (ends, state, calls) in [(enough - SignedDuration::from_millis(1), "slot_held", 0), (enough, "scheduled", 1)] {
-        let patience = Patience { begin_until: None, ends: Some(ends), urgent: false };
-        let advanced = advance_booking(&desk, &BookingId::parse(id.as_str()).unwrap(), patience).await.unwrap();
-        let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
-        assert_eq!((booking.state.as_str(), shop.world.sim.schedules().len()), (state, calls));
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn a_worker_frozen_between_its_intent_and_its_call_asks_only_in_what_is_left_of_its_lease() {
-    for (left, state, calls) in [(-1, "slot_held", 0), (499, "slot_held", 0), (500, "scheduled", 1)] {
-        let shop = Shop::open().await;
-        let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
-        let desk = room.desk();
-        let id = id(&shop.book("k1", None, &lead(1)).await);
-        let (clock, began) = (shop.clock.clone(), shop.clock.now());
-        let frozen = desk.seller.booking.lease - SignedDuration::from_millis(left);
-        shop.world.db.set_fault(Some(Arc::new(move |_, request| {
-            let intent = request.to_string().contains(r#""scheduling""#);
-            if intent && clock.now() == began {
-                clock.advance(frozen);
-            }
-            DbFault::None
-        })));
-        let patience = Patience { begin_until: None, ends: None, urgent: false };
-        let advanced = advance_booking(&desk, &BookingId::parse(id.as_str()).unwrap(), patience).await.unwrap();
-        let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
-        assert_eq!((booking.state.as_str(), shop.world.sim.schedules().len()), (state, calls), "{left} ms");
-    }
-}
-
-#[tokio::test(start_paused = true)]
-async fn each_failure_in_a_row_doubles_the_wait_whichever_call_it_was() {
-    for endpoint in [Target::Capture, Target::Schedule] {
-        let shop = Shop::open().await;
-        let room = BackRoom::of(&shop, &sellers(|_| {}), 1);
-        let desk = room.desk();
-        shop.world.sim.add_fault(FaultOrder { times: 2, ..FaultOrder::new(endpoint, Fault::RateLimited) });
-        let id = BookingId::parse(id(&shop.book("k1", None, &lead(1)).await)).unwrap();
-        for plain in [2.0, 4.0] {
-            let patience = Patience { begin_until: None, ends: None, urgent: false };
-            let advanced = advance_booking(&desk, &id, patience).await.unwrap();
-            let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
-            let wait = booking.due_at.unwrap().duration_since(desk.clock.now());
-            assert!((plain * 0.8..plain * 1.2).contains(&wait.as_secs_f64()), "{endpoint:?}: {wait} for {plain} s");
-            shop.clock.advance(wait);
-        }
     }
 }
 

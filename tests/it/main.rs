@@ -37,4 +37,5 @@ mod trust;
 mod twice;
 mod vendors;
 mod watch;
+mod worker;
 mod write_back;

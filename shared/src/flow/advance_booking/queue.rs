@@ -1,6 +1,6 @@
 //! A run's turn at the seller's Popin: so many at once, nobody while it asked for a pause, and no stampede after it.
 
-use super::Worker;
+use super::{Worker, lease_left};
 use crate::{
     model::{backoff::Backoff, booking::Booking},
     popin::Failure,
@@ -53,9 +53,8 @@ impl Worker<'_> {
 
     /// In, for the rest of the run; or when to come again.
     pub(super) async fn enter(&mut self, booking: &Booking, now: Timestamp) -> Result<Option<Later>, store::Error> {
-        let rules = &self.desk.seller.booking;
-        let until = booking.lease.as_ref().map_or(now + rules.lease, |lease| lease.until);
-        let most = if self.patience.urgent { None } else { Some(rules.max_at_once) };
+        let until = now + lease_left(booking, now);
+        let most = if self.patience.urgent { None } else { Some(self.desk.seller.booking.max_at_once) };
         let gates = self.desk.bookings.gates();
         let mut entry = gates.enter(self.desk.id, self.owner, until, most, now).await?;
         for pause in PAUSES {
