@@ -1,7 +1,7 @@
 //! Event intake as a Lambda: wiring only.
 
 use event_intake::{App, config::Config, handle};
-use frontdesk::edge::{env, telemetry};
+use frontdesk::edge::{answer::Answer, env, telemetry};
 use lambda_http::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,5 +9,5 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
     let app = &App::connect(config).await?;
-    run(service_fn(async |request| handle(app, request).await)).await
+    run(service_fn(async |request| handle(app, request).await.map(Answer))).await
 }

@@ -1,6 +1,6 @@
 //! The slots API as a Lambda: wiring only.
 
-use frontdesk::edge::{env, telemetry};
+use frontdesk::edge::{answer::Answer, env, telemetry};
 use lambda_http::{Error, run, service_fn};
 use slots_api::{App, config::Config, handle};
 
@@ -9,5 +9,5 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
     let app = &App::connect(config).await?;
-    run(service_fn(async |request| handle(app, request).await)).await
+    run(service_fn(async |request| handle(app, request).await.map(Answer))).await
 }
