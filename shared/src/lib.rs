@@ -8,3 +8,7 @@ pub mod planted;
 pub mod popin;
 pub mod store;
 pub mod vendors;
+
+#[cfg(target_env = "musl")]
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
