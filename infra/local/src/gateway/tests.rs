@@ -14,8 +14,8 @@ fn routes() -> Routes {
     };
     let function = |name: &str, events: String| {
         format!(
-            "  {name}:\n    Type: AWS::Serverless::Function\n    Metadata: {{ BuildProperties: {{ Binary: {name} }} }}\n    \
-             Properties:\n      MemorySize: 128\n      Timeout: 3\n      Environment: {{ Variables: {{}} }}\n      Events:\n{events}"
+            "  {name}:\n    Type: AWS::Serverless::Function\n    Properties:\n      \
+             CodeUri: ../target/lambda/{name}\n      MemorySize: 128\n      Timeout: 3\n      Environment: {{ Variables: {{}} }}\n      Events:\n{events}"
         )
     };
     let a =

@@ -1,6 +1,6 @@
 //! A function's policy, as far as it is about tables: which action on which table or index.
 
-use super::{Unreadable, part};
+use super::{Unreadable, part, properties};
 use crate::dynamodb::Access;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -37,7 +37,7 @@ impl OneOrMore {
 
 /// By the binary's name. A resource that is no table of the template is refused rather than passed over.
 pub(super) fn of(function: &str, resources: &Map<String, Value>) -> Result<BTreeSet<Access>, Unreadable> {
-    let named = |resource: &&Value| resource["Metadata"]["BuildProperties"]["Binary"] == function;
+    let named = |resource: &&Value| properties::binary(resource) == Some(function);
     let policies = resources.values().find(named).map_or(&Value::Null, |resource| &resource["Properties"]["Policies"]);
     let policies: Option<Vec<Policy>> = part(&format!("{function}: Policies"), policies)?;
     let mut grants = BTreeSet::new();

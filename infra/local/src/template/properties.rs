@@ -134,9 +134,15 @@ fn empty() -> String {
     "{}".to_owned()
 }
 
+/// The name of a function's binary: `../target/lambda/NAME` is the folder that is sent.
+pub(super) fn binary(resource: &Value) -> Option<&str> {
+    resource["Properties"]["CodeUri"].as_str()?.strip_prefix("../target/lambda/")
+}
+
 pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadable> {
-    let name: String =
-        part(&format!("{id}.Metadata.BuildProperties.Binary"), &resource["Metadata"]["BuildProperties"]["Binary"])?;
+    let at = format!("{id}.CodeUri");
+    let name =
+        binary(resource).ok_or_else(|| Unreadable(format!("{at} is not where `cargo lambda build` puts a binary")))?;
     let properties: FunctionProperties = part(id, &resource["Properties"])?;
     let mut function = Function {
         memory_mb: properties.memory_size,
@@ -146,7 +152,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         streams: Vec::new(),
         schedules: Vec::new(),
         grants: BTreeSet::new(),
-        name,
+        name: name.to_owned(),
     };
     for (event, trigger) in properties.events {
         let at = format!("{id}.Events.{event}");

@@ -13,8 +13,8 @@ fn with_event(event: &str) -> String {
       StreamSpecification: {{ StreamViewType: NEW_IMAGE }}
   F:
     Type: AWS::Serverless::Function
-    Metadata: {{ BuildProperties: {{ Binary: f }} }}
     Properties:
+      CodeUri: ../target/lambda/f
       MemorySize: 128
       Timeout: 3
       Environment: {{ Variables: {{ TABLE: !Ref T }} }}
