@@ -154,7 +154,7 @@ proptest! {
     }
 
     #[test]
-    fn a_number_is_found_in_any_surroundings(before in r"[^\p{Nd}a-zA-Z+.\\%-]{0,20}", after in r"[^\p{Nd}a-zA-Z]{0,20}", tail in 0u32..100_000) {
+    fn a_number_is_found_in_any_surroundings(before in r"[^\p{Nd}\x{FF01}-\x{FF5E}\x{2010}-\x{2015}\x{2212}a-zA-Z+.\\%-]{0,20}", after in r"[^\p{Nd}\x{FF01}-\x{FF5E}a-zA-Z]{0,20}", tail in 0u32..100_000) {
         let number = format!("90000{tail:05}");
         let text = format!("{before}{number}{after}");
         let whole = format!("+91{number}");
