@@ -325,8 +325,9 @@ impl Stage<'_> {
             sleep(Duration::from_secs(rng.u64(10..300))).await;
             if self.goes_on() {
                 self.monitor.fault("time: the clock is set by up to 10 minutes");
-                self.monitor.clock_was_set();
-                self.clock.step(SignedDuration::from_secs(rng.i64(-600..=600)));
+                let by = SignedDuration::from_secs(rng.i64(-600..=600));
+                self.monitor.clock_was_set(by);
+                self.clock.step(by);
             }
         }
     }

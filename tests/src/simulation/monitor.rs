@@ -7,7 +7,7 @@ use super::{
 };
 use bytes::Bytes;
 use http::Request;
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use local::world::World;
 use serde_json::Value;
 use sim::{Endpoint, Sim};
@@ -38,6 +38,8 @@ pub(super) struct Books {
     /// A person had a say in these.
     pub decided: BTreeSet<String>,
     pub(super) clock_was_set: bool,
+    /// By so much in all.
+    pub(super) set_back: SignedDuration,
     asked: Vec<Ask>,
     calls: usize,
     /// Transactions are sent again under their own token, and take place once.
@@ -113,8 +115,10 @@ impl Monitor {
         *self.books().report.faults.entry(kind).or_default() += 1;
     }
 
-    pub(super) fn clock_was_set(&self) {
-        self.books().clock_was_set = true;
+    pub(super) fn clock_was_set(&self, by: SignedDuration) {
+        let mut books = self.books();
+        books.clock_was_set = true;
+        books.set_back += (-by).max(SignedDuration::ZERO);
     }
 
     pub(super) fn asks(&self, ask: &Ask) {
