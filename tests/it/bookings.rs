@@ -10,7 +10,7 @@ use local::dynamodb::DbFault;
 use serde_json::{Value, json};
 use sim::{Endpoint, Fault, FaultOrder, Target, WebhookMode};
 use std::{collections::BTreeSet, sync::Arc};
-use system_tests::shop::{API_KEY, POPIN_KEY, Reply, STANDARD_SECRET, Shop, lead, sellers};
+use system_tests::shop::{API_KEY, POPIN_KEY, POPIN_TOKEN, Reply, STANDARD_SECRET, Shop, lead, sellers};
 
 fn calls(shop: &Shop, endpoint: Endpoint) -> usize {
     shop.world.sim.calls().iter().filter(|call| call.endpoint == endpoint).count()
@@ -140,7 +140,7 @@ async fn forty_bookings_at_once_with_capacity_one_get_forty_slots() {
 #[tokio::test(start_paused = true)]
 async fn a_slot_takes_as_many_bookings_as_its_capacity() {
     let shop = Shop::with(sellers(|seller| seller["slots"] = json!({"capacity": 2}))).await;
-    shop.world.sim.add_seller(sim::SellerAccount { capacity: 2, ..sim::SellerAccount::new("12159", POPIN_KEY) });
+    shop.world.sim.add_seller(sim::SellerAccount { capacity: 2, ..sim::SellerAccount::new(POPIN_TOKEN, POPIN_KEY) });
     shop.tick("slot-cache").await;
     let start = "2026-11-23T05:00:00Z";
     let bodies: Vec<_> = (1..=3).map(|n| at(lead(n), start, "refuse")).collect();

@@ -3,7 +3,7 @@
 use futures_util::future::join_all;
 use serde_json::json;
 use sim::{Endpoint, Fault, FaultOrder, Target};
-use system_tests::shop::{POPIN_KEY, Reply, Shop, lead, sellers};
+use system_tests::shop::{POPIN_KEY, POPIN_TOKEN, Reply, Shop, lead, sellers};
 
 fn id(reply: &Reply) -> String {
     reply.body["id"].as_str().unwrap_or_else(|| panic!("no id in {reply:?}")).to_owned()
@@ -92,7 +92,7 @@ async fn in_a_slot_for_several_no_person_has_two_places() {
     }))
     .await;
     // Popin would take all three.
-    shop.world.sim.add_seller(sim::SellerAccount { capacity: 3, ..sim::SellerAccount::new("12159", POPIN_KEY) });
+    shop.world.sim.add_seller(sim::SellerAccount { capacity: 3, ..sim::SellerAccount::new(POPIN_TOKEN, POPIN_KEY) });
     shop.tick("slot-cache").await;
     let keys: Vec<_> = (0..3).map(|n| format!("k{n}")).collect();
     let replies = join_all(keys.iter().map(|key| async { shop.book(key, Some(10), &lead(1)).await })).await;

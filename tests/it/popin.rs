@@ -10,7 +10,7 @@ use std::{
     sync::{Arc, Mutex},
     time::Duration,
 };
-use system_tests::shop::{POPIN_KEY, Shop, TestClock, lead, sellers};
+use system_tests::shop::{POPIN_KEY, POPIN_TOKEN, Shop, TestClock, lead, sellers};
 
 /// Answers with the samples, and keeps what it was asked.
 #[derive(Default)]
@@ -27,7 +27,7 @@ fn sample(name: &str) -> String {
 impl Transport for Samples {
     fn send(&self, request: Request<Bytes>, _: Duration) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         let endpoint = request.uri().path().rsplit('/').next().unwrap().to_owned();
-        for (name, value) in [("x-api-key", POPIN_KEY), ("x-token", "12159"), ("accept", "application/json")] {
+        for (name, value) in [("x-api-key", POPIN_KEY), ("x-token", POPIN_TOKEN), ("accept", "application/json")] {
             assert_eq!(request.headers()[name], value, "{endpoint}");
         }
         let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);

@@ -1,6 +1,6 @@
 //! What a whole run tells: lines of JSON, metrics that CloudWatch can read, one id to follow, and nobody's data.
 
-use serde_json::Value;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeSet,
     fs,
@@ -8,9 +8,9 @@ use std::{
 };
 use system_tests::{
     canary::{EMAIL, NAME, NUMBER},
-    crm_ways::{ACCESS_TOKEN, SECRET},
+    crm_ways::{ACCESS_TOKEN, SECRET, Way},
     overheard,
-    shop::{API_KEY, POPIN_KEY, STANDARD_SECRET, Shop, WEBHOOK_KEY, lead},
+    shop::{API_KEY, POPIN_KEY, POPIN_TOKEN, STANDARD_SECRET, Shop, WEBHOOK_KEY, page_id},
     tour::tour,
     written_back::NOTIFY_SECRET,
 };
@@ -32,7 +32,7 @@ fn lines(told: &str) -> Vec<Value> {
 #[tokio::test(start_paused = true)]
 async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it() {
     let tour = tour().await;
-    let keys = [API_KEY, WEBHOOK_KEY, POPIN_KEY, STANDARD_SECRET, SECRET, ACCESS_TOKEN, NOTIFY_SECRET];
+    let keys = [API_KEY, WEBHOOK_KEY, POPIN_KEY, POPIN_TOKEN, STANDARD_SECRET, SECRET, ACCESS_TOKEN, NOTIFY_SECRET];
     for secret in [NAME, NUMBER, EMAIL].into_iter().chain(keys) {
         assert!(!tour.told.contains(secret), "a line tells of {secret}");
     }
@@ -56,44 +56,115 @@ async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it(
         }
     }
     let mut sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions")));
-    sources.push(include_str!("../../shared/src/edge/booking_view.rs").to_owned());
+    let edge = ["booking_view", "answer", "timed"].map(|name| format!("../shared/src/edge/{name}.rs"));
+    sources
+        .extend(edge.iter().map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()));
     for name in sources.iter().flat_map(|source| {
         let calls = [".count(\"", ".seconds(\""].into_iter().flat_map(|call| source.split(call).skip(1));
         calls.filter_map(|rest| rest.split('"').next())
     }) {
         assert!(names.contains(name), "nobody was told of {name}: {names:?}");
     }
+    // Each is paid by the month.
+    let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    assert!(readme.contains(&format!("({} names,", names.len())), "README counts other than {}", names.len());
 }
 
 #[tokio::test(start_paused = true)]
 async fn the_books_of_a_batch_balance() {
     let tour = tour().await;
     let mut batches = 0;
-    for line in lines(&tour.told).iter().filter(|line| line.get("EventsReceived").is_some()) {
+    let told = lines(&tour.told);
+    let by_code = |line: &Value| {
+        let parts = told.iter().filter(|part| part["request.id"] == line["request.id"] && part.get("code").is_some());
+        parts.filter_map(|part| part["EventsRejected"].as_u64()).sum::<u64>()
+    };
+    for line in told.iter().filter(|line| line.get("EventsReceived").is_some()) {
         let count = |name: &str| line[name].as_u64().unwrap_or_default();
         let parts = ["EventsStored", "EventsDuplicate", "EventsIgnored", "EventsRejected"].map(count);
         assert_eq!(parts.iter().sum::<u64>(), count("EventsReceived"), "{line}");
+        assert_eq!(by_code(line), count("EventsRejected"), "{line}");
         batches += 1;
     }
     assert!(batches >= 4, "{batches} batches");
 }
 
-/// The caller has the request's id from the answer; its line names the booking, and the worker's lines do too.
+/// Whatever a function tells, metrics too, is told of one invocation, by the ids that Lambda and the gateway gave it.
 #[tokio::test(start_paused = true)]
-async fn one_request_is_followed_from_the_trigger_to_the_booked_call() {
+async fn every_line_has_its_request_and_its_trace() {
+    let tour = tour().await;
+    let mut seen = BTreeSet::new();
+    for line in lines(&tour.told) {
+        for id in ["request.id", "trace.id"] {
+            assert!(line[id].as_str().is_some_and(|id| !id.is_empty()), "no {id}: {line}");
+        }
+        seen.insert(line["function"].as_str().unwrap().to_owned());
+    }
+    assert_eq!(seen.len(), 5, "{seen:?}");
+}
+
+#[tokio::test(start_paused = true)]
+async fn an_answer_has_its_request_and_its_trace_and_no_more_than_the_root_of_it() {
+    let shop = Shop::open().await;
+    let root = "1-5759e988-bd862e3fe1be46a994272793";
+    let header = format!("Root={root};Self=1-67891234-def;guest=guest@example.com");
+    overheard::keep();
+    let reply = shop.send(http::Method::GET, "/v1/slots/acme", &[("x-amzn-trace-id", &header)], "").await;
+    assert_eq!(reply.header("x-amzn-trace-id"), format!("Root={root}"));
+    let told = lines(&overheard::kept());
+    let request = told.iter().find(|line| line["message"] == "request").unwrap();
+    assert_eq!(
+        (request["trace.id"].as_str(), request["request.id"].as_str()),
+        (Some(root), Some(reply.header("x-request-id")))
+    );
+    let refused = shop.send(http::Method::GET, "/v1/slots/nobody", &[("origin", "https://x.example.com")], "").await;
+    assert!(!refused.header("x-request-id").is_empty() && refused.header("x-amzn-trace-id").starts_with("Root=1-"));
+}
+
+/// What is turned away is counted by the reason: a whole request, and an event of a batch.
+#[tokio::test(start_paused = true)]
+async fn refusals_are_counted_by_their_codes() {
     overheard::keep();
     let shop = Shop::open().await;
-    let reply = shop.trigger("msg_1", &lead(1)).await;
-    shop.trigger("msg_2", &lead(2)).await;
-    shop.settle().await;
-    let request = reply.header("x-request-id");
+    let bad = |id: &str| json!({"id": id, "source": "popin", "name": "popin_open"});
+    shop.collect(json!([bad("no"), bad("no"), {"id": page_id(1), "source": "nobody", "name": "x"}, bad(&page_id(2))]))
+        .await;
+    shop.collect(json!({"not": "a list"})).await;
+    shop.book("k1", None, &json!({})).await;
+    shop.send(http::Method::POST, "/v1/webhooks/acme/popin", &[], "{}").await;
     let told = lines(&overheard::kept());
-    let field = |line: &Value, name: &str| line.get(name).or_else(|| line["fields"].get(name)).cloned();
-    let is = |line: &&Value, name: &str, value: &Value| field(line, name).as_ref() == Some(value);
-    let of_request: Vec<_> = told.iter().filter(|line| is(line, "request.id", &request.into())).collect();
-    assert_eq!((request.is_empty(), of_request.len()), (false, 1), "{request} {of_request:?}");
-    let booking = field(of_request[0], "booking.id").unwrap();
-    assert_eq!(booking, reply.body["id"]);
-    let of_booking: Vec<_> = told.iter().filter(|line| is(line, "booking.id", &booking)).collect();
-    assert!(of_booking.iter().any(|line| is(line, "booking.state", &"scheduled".into())), "{of_booking:?}");
+    let of = |metric: &str, function: &str| -> Vec<(String, u64)> {
+        let lines = told.iter().filter(|line| line["function"] == function && line.get("code").is_some());
+        let counts = lines.filter_map(|line| Some((line["code"].as_str()?.to_owned(), line.get(metric)?.as_u64()?)));
+        counts.collect()
+    };
+    let own =
+        |counts: &[(&str, u64)]| counts.iter().map(|(code, count)| ((*code).to_owned(), *count)).collect::<Vec<_>>();
+    assert_eq!(of("EventsRejected", "event-intake"), own(&[("id_invalid", 2), ("source_unknown", 1)]));
+    assert_eq!(of("RequestsRefused", "event-intake"), own(&[("not_json", 1), ("not_authenticated", 1)]));
+    assert_eq!(of("RequestsRefused", "crm-intake"), own(&[("lead_name_missing", 1)]));
+}
+
+/// From the line of a trigger's request, by the booking's id or by that of what waits for its CRM, to the booked call: for
+/// every way in which a CRM comes.
+#[tokio::test(start_paused = true)]
+async fn one_request_is_followed_from_the_trigger_to_the_booked_call() {
+    for (number, way) in (1..).zip(Way::ALL) {
+        overheard::keep();
+        let shop = Shop::with_crms().await;
+        way.keep_record(&shop, number);
+        way.send(&shop, &way.body(number)).await;
+        shop.settle().await;
+        let told = lines(&overheard::kept());
+        let with = |id: &str, value: &Value| -> Vec<&Value> { told.iter().filter(|line| line[id] == *value).collect() };
+        let named = |lines: &[&Value], id: &str| lines.iter().find_map(|line| line.get(id).cloned());
+        let request = told.iter().find(|line| line["message"] == "request").map(|line| &line["request.id"]).unwrap();
+        let of_request = with("request.id", request);
+        let booking = named(&of_request, "booking.id").or_else(|| {
+            let trigger = named(&of_request, "trigger.id").unwrap_or_else(|| panic!("{way:?}: {of_request:?}"));
+            named(&with("trigger.id", &trigger), "booking.id")
+        });
+        let of_booking = with("booking.id", &booking.unwrap_or_else(|| panic!("{way:?}: {told:?}")));
+        assert!(of_booking.iter().any(|line| line["booking.state"] == "scheduled"), "{way:?}: {of_booking:?}");
+    }
 }

@@ -41,7 +41,7 @@ async fn booked(shop: &Shop, number: u32) -> BookingId {
 
 async fn try_advance(desk: &Desk<'_>, id: &BookingId, patience: Patience) -> Result<Booking, store::Error> {
     let advanced = advance_booking(desk, id, patience).await?;
-    let Advanced::Worked(booking) = advanced else { panic!("{advanced:?}") };
+    let Advanced::Worked { booking, .. } = advanced else { panic!("{advanced:?}") };
     Ok(*booking)
 }
 

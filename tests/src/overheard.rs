@@ -2,7 +2,7 @@
 
 use crate::{
     crm_ways::{ACCESS_TOKEN, OLD_SECRET, SECRET},
-    shop::{API_KEY, POPIN_KEY, STANDARD_SECRET, WEBHOOK_KEY},
+    shop::{API_KEY, POPIN_KEY, POPIN_TOKEN, STANDARD_SECRET, WEBHOOK_KEY},
     written_back::NOTIFY_SECRET,
 };
 use frontdesk::edge::telemetry;
@@ -38,15 +38,19 @@ pub fn listen() {
         let off = ["dynoxide", "sim"].map(|name| (name, LevelFilter::OFF));
         let targets = telemetry::targets(Level::TRACE).with_targets(off);
         let targets = targets.and(dynamic_filter_fn(|_, _| !DEAF.get()));
-        let lines = tracing_subscriber::fmt::layer().json().with_writer(|| Ear);
+        let lines = telemetry::Lines::to(hear_line);
         // A second one is a test's own, scoped or not: it hears instead of this one.
         drop(tracing_subscriber::registry().with(lines.with_filter(targets)).try_init());
         telemetry::metrics_to(|line| {
             if !DEAF.get() {
-                drop(writeln!(Ear, "{line}"));
+                hear_line(line);
             }
         });
     });
+}
+
+fn hear_line(line: &str) {
+    drop(Ear.write_all(format!("{line}\n").as_bytes()));
 }
 
 /// Whether this thread is listened to from now on: at the loudest level, thousands of histories would take twice as long.
@@ -92,7 +96,7 @@ impl Write for Ear {
 
 /// What only a person's data or a secret has in it. Everybody in the tests is called Example, lives at example.com, and
 /// has a number from the block that is set aside, `90000 xxxxx`.
-const TELLING: [&str; 12] = [
+const TELLING: [&str; 13] = [
     "Asha",
     "Canary",
     "Guest Example",
@@ -101,6 +105,7 @@ const TELLING: [&str; 12] = [
     WEBHOOK_KEY,
     STANDARD_SECRET,
     POPIN_KEY,
+    POPIN_TOKEN,
     SECRET,
     OLD_SECRET,
     ACCESS_TOKEN,
@@ -131,6 +136,7 @@ mod tests {
             WEBHOOK_KEY,
             STANDARD_SECRET,
             POPIN_KEY,
+            POPIN_TOKEN,
             "https://live.popin.to/8131-a157",
         ] {
             assert!(tells(line), "{line}");

@@ -24,6 +24,7 @@ pub const API_KEY: &str = "test-api-key-0123456789";
 pub const WEBHOOK_KEY: &str = "test-webhook-key-0123456789";
 /// What Frontdesk shows to Popin.
 pub const POPIN_KEY: &str = "popin-key-0123456789";
+pub const POPIN_TOKEN: &str = "popin-token-0123456789";
 pub const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Time as the test says.
@@ -82,7 +83,7 @@ impl Drop for Shop {
 pub fn sellers(change: impl FnOnce(&mut Value)) -> Value {
     let mut seller = json!({
         "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [API_KEY],
-        "popin": {"base_url": "http://popin.test/api/v1", "api_key": POPIN_KEY, "token": "12159", "timeout_seconds": 1},
+        "popin": {"base_url": "http://popin.test/api/v1", "api_key": POPIN_KEY, "token": POPIN_TOKEN, "timeout_seconds": 1},
         "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": ["chili-path-secret-0123"]}},
         "crm": {"standard": {"secrets": [STANDARD_SECRET]}},
         "booking": {"webhooks_wired": true}

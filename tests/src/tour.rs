@@ -71,6 +71,7 @@ async fn events(shop: &Shop) {
     let bad = json!({"id": "no", "source": "popin", "name": "popin_open"});
     shop.collect(json!([known, plain, chatter, bad])).await;
     shop.collect(json!([plain])).await;
+    shop.collect(json!("nothing that a page sends")).await;
     for body in [
         json!({"event": "popin_call_missed", "user_id": "1", "full_phone_number": format!("+91{NUMBER}")}),
         json!({"event": "popin_brand_new", "user_id": "1", "email": EMAIL, "timestamp": 1_795_400_000}),
@@ -137,6 +138,27 @@ async fn bookings(shop: &Shop) {
     shop.book("k9", Some(10), &lead(9)).await;
     shop.trigger("msg_10", &lead(10)).await;
     shop.settle().await;
+    shop.advance(301);
+    shop.tick("slot-cache").await;
+    contradicted(shop).await;
+}
+
+/// Popin's webhook tells of another slot while the caller still waits for Popin's reply.
+async fn contradicted(shop: &Shop) {
+    let sim = &shop.world.sim;
+    sim.set_webhooks(WebhookMode { wrong_slot: true, ..WebhookMode::default() });
+    sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Held));
+    let before = sim.schedules().len();
+    let body = lead(11);
+    let other = async {
+        while sim.schedules().len() == before {
+            tokio::task::yield_now().await;
+        }
+        shop.settle().await;
+        sim.release();
+    };
+    tokio::join!(shop.book("k11", Some(10), &body), other);
+    shop.settle().await;
 }
 
 /// Triggers of CRMs: one that is booked, one that is read back by the stream, one by the sweep, one that waits for a
@@ -177,6 +199,7 @@ async fn crms() -> Vec<DbCall> {
 
 async fn diary(shop: &Shop) {
     shop.slots("").await;
+    shop.slots("?limit=0").await;
     shop.slots("").await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Error));
     shop.advance(3601);

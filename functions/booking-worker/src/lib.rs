@@ -7,7 +7,14 @@ mod triggers;
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use config::Config;
 use frontdesk::{
-    edge::{booking_view, clock::SystemClock, http::Net, sellers::Source, telemetry::Metrics},
+    edge::{
+        booking_view,
+        clock::{SystemClock, deadline},
+        http::Net,
+        sellers::Source,
+        telemetry::{By, Invocation, Metrics},
+        timed::Timed,
+    },
     flow::{
         Clock, Desk, Random,
         access::Tokens,
@@ -25,7 +32,7 @@ use frontdesk::{
 };
 use futures_util::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::Error;
+use lambda_runtime::{Error, LambdaEvent};
 use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
@@ -68,8 +75,8 @@ impl App {
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         bookings.warm().await;
         Ok(Self {
-            outside: net.transport_within(config.basics.sellers.reach()),
-            transport: net.transport(),
+            outside: Timed::crm(net.transport_within(config.basics.sellers.reach())),
+            transport: Timed::popin(net.transport()),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(Random::from_entropy()),
@@ -94,7 +101,12 @@ impl App {
 }
 
 /// A batch of a stream has `Records`; anything else is a tick of the schedule.
-pub async fn handle(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
+pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error> {
+    let LambdaEvent { payload, context } = event;
+    Invocation::of_event(FUNCTION, &context).run(taken(app, payload, deadline(context.deadline))).await
+}
+
+async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
     let patience = Patience { begin_until: deadline.checked_sub(RESERVE).ok(), ends: Some(deadline), urgent: false };
     if event.get("Records").is_none() {
         return sweep(app, patience).await;
@@ -254,7 +266,7 @@ async fn take_witness(
         }
         Witnessed::Before(_) | Witnessed::Nobody => {}
     }
-    metrics.emit(FUNCTION, id.as_str(), now);
+    metrics.emit(FUNCTION, By::Seller(id.as_str()), now);
     match witnessed {
         Witnessed::Settled(booking) => app.events.confirm(event).await.map(|_| Some((id.clone(), booking))),
         Witnessed::Seen(_) | Witnessed::Before(_) => app.events.confirm(event).await.map(|_| None),
@@ -319,8 +331,8 @@ async fn advance(
     let desk = app.desk(seller_id, seller);
     let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
     match Box::pin(advance_booking(&desk, id, patience)).await? {
-        Advanced::Worked(booking) => {
-            booking_view::tell(&booking, FUNCTION, app.clock.now());
+        Advanced::Worked { booking, refused } => {
+            booking_view::tell(&booking, refused, FUNCTION, app.clock.now());
             Ok(rests(&booking))
         }
         // Its caller waited, and has carried it to its end.

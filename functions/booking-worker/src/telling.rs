@@ -2,7 +2,7 @@
 
 use crate::{AT_ONCE, App, Ended, FUNCTION, PUT_OFF, late, side_by_side};
 use frontdesk::{
-    edge::telemetry::Metrics,
+    edge::telemetry::{By, Metrics},
     flow::{
         advance_booking::Patience,
         write_back::{Post, write_back},
@@ -72,7 +72,7 @@ async fn tell(
     for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
         metrics.count(name, count);
     }
-    metrics.emit(FUNCTION, id.as_str(), app.clock.now());
+    metrics.emit(FUNCTION, By::Seller(id.as_str()), app.clock.now());
     Ok(())
 }
 

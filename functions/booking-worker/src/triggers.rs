@@ -3,7 +3,10 @@
 use crate::{App, FUNCTION, PUT_OFF, late, side_by_side, text};
 use aws_lambda_events::event::dynamodb::EventRecord;
 use frontdesk::{
-    edge::{booking_view, telemetry::Metrics},
+    edge::{
+        booking_view,
+        telemetry::{By, Metrics},
+    },
     flow::{
         Desk,
         advance_booking::Patience,
@@ -56,16 +59,16 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
     match Box::pin(run_parked(&desk, &app.tokens, parked)).await? {
         Taken::Booked(requested) => {
             if requested.new {
-                booking_view::tell(&requested.booking, FUNCTION, app.clock.now());
+                booking_view::tell_new(&requested.booking, FUNCTION, app.clock.now());
             }
             tracing::info!(seller = %seller_id, crm, trigger.id = %id, booking.id = %requested.booking.id, "trigger.read_back");
         }
-        Taken::Pending => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
-        Taken::Parked(code) => {
+        Taken::Pending(_) => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
+        Taken::Parked { code, .. } => {
             tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked");
             let mut metrics = Metrics::default();
             metrics.count("TriggersParked", 1);
-            metrics.emit(FUNCTION, seller_id.as_str(), app.clock.now());
+            metrics.emit(FUNCTION, By::Seller(seller_id.as_str()), app.clock.now());
         }
         Taken::Ignored(code) => tracing::info!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.ignored"),
         Taken::Erased => tracing::info!(seller = %seller_id, crm, trigger.id = %id, "trigger.erased"),

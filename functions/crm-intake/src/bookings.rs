@@ -77,7 +77,7 @@ pub(crate) async fn book(
             RequestError::Store(error) => unavailable(&error),
         })?;
     if requested.new {
-        booking_view::tell(&requested.booking, crate::FUNCTION, app.clock.now());
+        booking_view::tell_new(&requested.booking, crate::FUNCTION, app.clock.now());
     }
     let mut response = answer(&requested, patience.is_some());
     if let (Some(seconds), Ok(response)) = (wait, &mut response) {

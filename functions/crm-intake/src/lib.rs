@@ -13,6 +13,8 @@ use frontdesk::{
         clock::SystemClock,
         http::Net,
         sellers::Source,
+        telemetry::Invocation,
+        timed::Timed,
     },
     flow::{Clock, Desk, Random, access::Tokens},
     model::{ids::SellerId, seller::Seller},
@@ -57,8 +59,8 @@ impl App {
             events,
             bookings,
             slots,
-            outside: net.transport_within(config.basics.sellers.reach()),
-            transport: net.transport(),
+            outside: Timed::crm(net.transport_within(config.basics.sellers.reach())),
+            transport: Timed::popin(net.transport()),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random,
@@ -79,6 +81,10 @@ impl App {
 }
 
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error> {
+    Invocation::of_request(FUNCTION, &request).run(taken(app, request)).await
+}
+
+async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
     // What is no request comes from a bus that AWS has proven: no route leads here.
     if matches!(request.request_context_ref(), Some(RequestContext::PassThrough)) {
         return Box::pin(triggers::event(app, &request)).await;

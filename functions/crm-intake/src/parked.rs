@@ -80,10 +80,10 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let ran = run.map_err(|_| Problem::try_later())?.map_err(|error| failed(&error))?;
     match ran {
         Taken::Booked(requested) => booked(&requested, false),
-        Taken::Pending => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
+        Taken::Pending(_) => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
         Taken::Ignored(code) => Ok(answer::json(StatusCode::OK, &json!({"state": "ignored", "code": code}))),
         Taken::Erased => Err(Problem::not_found()),
-        Taken::Parked(code) => {
+        Taken::Parked { code, .. } => {
             let detail = "It can still not be used: see reason.";
             let problem = Problem::new(StatusCode::CONFLICT, "still_parked", "Still parked", detail);
             Err(problem.with("reason", code))

@@ -15,7 +15,7 @@ use frontdesk::{
     edge::{
         answer::{self, MOST_WEBHOOK, Problem},
         booking_view::{self, BookingView},
-        telemetry::Metrics,
+        telemetry::{By, Metrics},
     },
     flow::{
         Desk,
@@ -135,7 +135,7 @@ fn count(app: &App, seller: &SellerId, became: &[Became]) {
     metrics.count("TriggersPending", of(|one| matches!(one, Became::Pending)));
     metrics.count("TriggersParked", of(|one| matches!(one, Became::Parked(_))));
     metrics.count("TriggersIgnored", of(|one| matches!(one, Became::Ignored)));
-    metrics.emit(crate::FUNCTION, seller.as_str(), app.clock.now());
+    metrics.emit(crate::FUNCTION, By::Seller(seller.as_str()), app.clock.now());
 }
 
 async fn take_one(
@@ -146,16 +146,23 @@ async fn take_one(
     wait: Option<Patience>,
 ) -> Result<Became, RequestError> {
     let (trust, told) = told;
+    // By these the worker's lines name what became of it.
+    let (mut booking, mut trigger) = (None, None);
     let (became, outcome) = match Box::pin(take_trigger(desk, connector, trust, told, wait)).await? {
         Taken::Booked(requested) => {
             if requested.new {
-                booking_view::tell(&requested.booking, crate::FUNCTION, app.clock.now());
+                booking_view::tell_new(&requested.booking, crate::FUNCTION, app.clock.now());
             }
+            booking = Some(requested.booking.id.to_string());
             (Became::Booking(facts(&BookingView::of(&requested.booking))), "booked")
         }
-        Taken::Pending => (Became::Pending, "pending"),
-        Taken::Parked(code) => {
-            tracing::warn!(seller = %desk.id, crm = connector.as_str(), code, "trigger.parked");
+        Taken::Pending(id) => {
+            trigger = Some(id.to_string());
+            (Became::Pending, "pending")
+        }
+        Taken::Parked { id, code } => {
+            tracing::warn!(seller = %desk.id, crm = connector.as_str(), trigger.id = %id, code, "trigger.parked");
+            trigger = Some(id.to_string());
             (Became::Parked(code), "parked")
         }
         Taken::Ignored(code) => {
@@ -164,7 +171,7 @@ async fn take_one(
         }
         Taken::Erased => (Became::Ignored, "erased"),
     };
-    tracing::info!(seller = %desk.id, crm = connector.as_str(), outcome, "trigger.taken");
+    tracing::info!(seller = %desk.id, crm = connector.as_str(), booking.id = booking, trigger.id = trigger, outcome, "trigger.taken");
     Ok(became)
 }
 

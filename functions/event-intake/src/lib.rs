@@ -10,7 +10,7 @@ use frontdesk::{
         http::Net,
         origin, proof,
         sellers::Source,
-        telemetry::Metrics,
+        telemetry::{By, Invocation, Metrics},
     },
     flow::{
         Clock,
@@ -29,10 +29,13 @@ use frontdesk::{
     vendors::collect::Unreadable,
 };
 use http::{HeaderValue, Method, StatusCode, header};
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, Response};
 use serde_json::json;
-use std::sync::{Arc, LazyLock};
+use std::{
+    collections::BTreeMap,
+    sync::{Arc, LazyLock},
+};
 
 const FUNCTION: &str = "event-intake";
 /// How long a look into the quarantine may take; Lambda ends us later.
@@ -58,6 +61,10 @@ impl App {
 }
 
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error> {
+    Invocation::of_request(FUNCTION, &request).run(taken(app, request)).await
+}
+
+async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
     let path = answer::path(&request);
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     let response = match (request.method(), segments.as_slice()) {
@@ -118,12 +125,25 @@ async fn take_batch(
         .count("EventsIgnored", taken.ignored)
         .count("EventsRejected", taken.rejected.len())
         .count("EventsQuarantined", taken.quarantined);
-    metrics.emit(FUNCTION, seller.0.as_str(), now);
+    metrics.emit(FUNCTION, By::Seller(seller.0.as_str()), now);
+    count_rejected(seller.0, taken.rejected.iter().map(|(_, code)| *code), now);
     let rejected: Vec<_> = taken.rejected.iter().map(|(index, code)| json!({"index": index, "code": code})).collect();
     Ok(answer::json(
         StatusCode::ACCEPTED,
         &json!({"accepted": taken.accepted, "duplicate": taken.duplicate, "ignored": taken.ignored, "rejected": rejected}),
     ))
+}
+
+/// The parts of `EventsRejected`, so that the books balance code by code.
+fn count_rejected<'a>(seller: &SellerId, codes: impl Iterator<Item = &'a str>, now: Timestamp) {
+    let mut parts: BTreeMap<&str, usize> = BTreeMap::new();
+    for code in codes {
+        *parts.entry(code).or_default() += 1;
+    }
+    for (code, count) in parts {
+        let by = By::PartOf { seller: seller.as_str(), code };
+        Metrics::default().count("EventsRejected", count).emit(FUNCTION, by, now);
+    }
 }
 
 /// The page's script, as `snippet/frontdesk.js` says it. It changes with a deploy only, so it may be kept for an hour.
@@ -174,7 +194,7 @@ async fn reread(app: &App) -> Result<Response<Body>, Problem> {
             .count("EventsReread", reread.known_now)
             .count("EventsStillUnknown", reread.still_unknown)
             .count("EventsNotReread", reread.failed);
-        metrics.emit(FUNCTION, id.as_str(), now);
+        metrics.emit(FUNCTION, By::Seller(id.as_str()), now);
     }
     Ok(answer::json(
         StatusCode::OK,
@@ -215,7 +235,7 @@ async fn webhook(
         .count("EventsStored", usize::from(new))
         .count("EventsDuplicate", usize::from(!new));
     metrics.count("EventsQuarantined", usize::from(new && kind == Kind::Unknown));
-    metrics.emit(FUNCTION, seller.0.as_str(), now);
+    metrics.emit(FUNCTION, By::Seller(seller.0.as_str()), now);
     Ok(answer::json(StatusCode::OK, &json!({"stored": new})))
 }
 

@@ -5,11 +5,12 @@ pub mod config;
 use config::Config;
 use frontdesk::{
     edge::{
-        clock::{self, SystemClock},
+        clock::{self, SystemClock, deadline},
         http::Net,
         sellers::Source,
         skew::Skew,
-        telemetry::Metrics,
+        telemetry::{By, Invocation, Metrics},
+        timed::Timed,
     },
     flow::{
         Clock, Random,
@@ -21,7 +22,7 @@ use frontdesk::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
-use lambda_runtime::Error;
+use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
@@ -47,12 +48,17 @@ impl App {
         let slots = Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table };
         slots.warm().await;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, slots, transport: net.transport(), clock: Arc::new(SystemClock), random })
+        Ok(Self { sellers, slots, transport: Timed::popin(net.transport()), clock: Arc::new(SystemClock), random })
     }
 }
 
 /// The event is a tick, whatever it says. Answers with a count per outcome; one seller's failure is its own.
-pub async fn handle(app: &App, _tick: Value, deadline: Timestamp) -> Result<Value, Error> {
+pub async fn handle(app: &App, tick: LambdaEvent<Value>) -> Result<Value, Error> {
+    let ends = deadline(tick.context.deadline);
+    Invocation::of_event(FUNCTION, &tick.context).run(refresh_all(app, ends)).await
+}
+
+async fn refresh_all(app: &App, deadline: Timestamp) -> Result<Value, Error> {
     let sellers = app.sellers.current(app.clock.now()).await;
     let all: Vec<_> = sellers.iter().map(|(id, seller)| (id.clone(), seller.clone())).collect();
     let mut runs = stream::iter(all)
@@ -100,7 +106,6 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     }
     let ended = app.clock.now();
     if !matches!(outcome, Ok(Refreshed::NotDue)) {
-        metrics.seconds("PopinSlotsSeconds", ended.duration_since(now).as_secs_f64());
         if let Some(skew) = popin.seconds() {
             metrics.seconds("ClockSkewSeconds", skew);
         }
@@ -108,6 +113,6 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
             metrics.count("ZoneDataAgeDays", usize::try_from(days).unwrap_or_default());
         }
     }
-    metrics.emit(FUNCTION, id.as_str(), ended);
+    metrics.emit(FUNCTION, By::Seller(id.as_str()), ended);
     outcome.ok()
 }

@@ -1,7 +1,7 @@
 //! The slot cache as a Lambda: wiring only.
 
-use frontdesk::edge::{clock::deadline, env, telemetry};
-use lambda_runtime::{Error, LambdaEvent, run, service_fn};
+use frontdesk::edge::{env, telemetry};
+use lambda_runtime::{Error, run, service_fn};
 use slot_cache::{App, config::Config, handle};
 
 #[tokio::main(flavor = "current_thread")]
@@ -9,8 +9,5 @@ async fn main() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
     let app = &App::connect(config).await?;
-    run(service_fn(async |event: LambdaEvent<serde_json::Value>| {
-        handle(app, event.payload, deadline(event.context.deadline)).await
-    }))
-    .await
+    run(service_fn(async |event| handle(app, event).await)).await
 }

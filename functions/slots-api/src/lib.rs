@@ -11,7 +11,7 @@ use frontdesk::{
         http::Net,
         origin,
         sellers::Source,
-        telemetry::Metrics,
+        telemetry::{By, Invocation, Metrics},
     },
     flow::{
         Clock,
@@ -47,6 +47,10 @@ impl App {
 }
 
 pub async fn handle(app: &App, request: Request) -> Result<Response<Body>, Error> {
+    Invocation::of_request(FUNCTION, &request).run(taken(app, request)).await
+}
+
+async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
     let path = answer::path(&request);
     let segments: Vec<&str> = path.iter().map(String::as_str).collect();
     let response = match (request.method(), segments.as_slice()) {
@@ -78,7 +82,7 @@ async fn slots(app: &App, request: &Request, seller: &str) -> Result<Response<Bo
             Ok(Answer::Unavailable { retry_in }) => {
                 let mut metrics = Metrics::default();
                 metrics.count("SlotsUnavailable", 1);
-                metrics.emit(FUNCTION, id.as_str(), now);
+                metrics.emit(FUNCTION, By::Seller(id.as_str()), now);
                 let detail = "There is no list of slots that is fresh enough to be shown.";
                 let problem =
                     Problem::new(StatusCode::SERVICE_UNAVAILABLE, "slots_unavailable", "Slots unavailable", detail);
@@ -125,7 +129,7 @@ fn free_slots(request: &Request, seller: &SellerId, free: &Free, now: jiff::Time
     view.age_s = Some(free.age.as_secs());
     let mut metrics = Metrics::default();
     metrics.seconds("SlotAgeSeconds", free.age.as_secs_f64());
-    metrics.emit(FUNCTION, seller.as_str(), now);
+    metrics.emit(FUNCTION, By::Seller(seller.as_str()), now);
     let mut response = if answer::knows(request, &tag) {
         answer::empty(StatusCode::NOT_MODIFIED)
     } else {

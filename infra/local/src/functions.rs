@@ -9,7 +9,7 @@ use crate::{
 use aws_sdk_dynamodb::{Client, config::AppName};
 use bytes::Bytes;
 use frontdesk::{
-    edge::sellers::Source,
+    edge::{sellers::Source, timed::Timed},
     flow::{Clock, Random, access::Tokens},
     popin::Transport,
     store::{Bookings, Events, Shelf, Slots},
@@ -18,7 +18,7 @@ use futures_util::FutureExt as _;
 use http::Response;
 use jiff::Timestamp;
 use lambda_http::{Body, RequestExt as _};
-use lambda_runtime::Context;
+use lambda_runtime::{Context, LambdaEvent};
 use serde_json::Value;
 use std::{
     fmt,
@@ -61,6 +61,8 @@ pub struct InProcess {
     pub slot_cache: slot_cache::App,
     pub booking_worker: booking_worker::App,
     clock: Arc<dyn Clock>,
+    /// Of invocations; what the functions draw is not moved by it.
+    ids: Random,
     functions: Vec<Function>,
     fates: Fates,
 }
@@ -89,7 +91,8 @@ impl InProcess {
             table: bookings_table.clone(),
             slots: slots(function),
         };
-        let (sellers, transport) = (&wiring.sellers, &wiring.transport);
+        let (sellers, transport) = (&wiring.sellers, &Timed::popin(wiring.transport.clone()));
+        let outside = &Timed::crm(wiring.outside.clone());
         let (clock, random) = (&wiring.clock, &wiring.random);
         Ok(Self {
             event_intake: event_intake::App {
@@ -108,7 +111,7 @@ impl InProcess {
                 bookings: bookings("crm-intake"),
                 slots: slots("crm-intake"),
                 transport: transport.clone(),
-                outside: wiring.outside.clone(),
+                outside: outside.clone(),
                 tokens: Tokens::default(),
                 clock: clock.clone(),
                 random: random.clone(),
@@ -126,12 +129,13 @@ impl InProcess {
                 bookings: bookings("booking-worker"),
                 slots: slots("booking-worker"),
                 transport: transport.clone(),
-                outside: wiring.outside.clone(),
+                outside: outside.clone(),
                 tokens: Tokens::default(),
                 clock: clock.clone(),
                 random: random.clone(),
             },
             clock: clock.clone(),
+            ids: Random::from_seed(0),
             functions: template.functions.clone(),
             fates: wiring.fates.clone(),
         })
@@ -146,9 +150,7 @@ impl InProcess {
         let timeout = self.timeout(function)?;
         let read = catch_unwind(|| lambda_http::request::from_str(&event.to_string()));
         let request = read.map_err(|_| Failure::Panicked)?.map_err(failed)?;
-        let mut context = Context::default();
-        id.clone_into(&mut context.request_id);
-        context.deadline = u64::try_from(deadline(self.clock.now(), timeout).as_millisecond()).unwrap_or_default();
+        let context = self.context(id.to_owned(), deadline(self.clock.now(), timeout));
         let request = request.with_lambda_context(context);
         let run = Run { timeout, fate: (self.fates)(function) };
         let answer = match function {
@@ -165,17 +167,27 @@ impl InProcess {
         }))
     }
 
+    /// As Lambda gives it to an invocation.
+    fn context(&self, id: String, deadline: Timestamp) -> Context {
+        let mut context = Context::default();
+        context.xray_trace_id = Some(trace(&id, self.clock.now()));
+        context.request_id = id;
+        context.deadline = u64::try_from(deadline.as_millisecond()).unwrap_or_default();
+        context
+    }
+
     async fn event(&self, function: &str, event: Value) -> Result<Value, Failure> {
         let timeout = self.timeout(function)?;
         let deadline = deadline(self.clock.now(), timeout);
         if matches!(function, "event-intake" | "crm-intake") {
-            let answer = self.http(function, &event, "schedule").await?;
+            let answer = self.http(function, &event, &self.ids.id(self.clock.now())).await?;
             return Ok(serde_json::from_slice(answer.body()).unwrap_or(Value::Null));
         }
         let run = Run { timeout, fate: (self.fates)(function) };
+        let event = LambdaEvent::new(event, self.context(self.ids.id(self.clock.now()), deadline));
         match function {
-            "slot-cache" => run.guarded(slot_cache::handle(&self.slot_cache, event, deadline)).await,
-            "booking-worker" => run.guarded(booking_worker::handle(&self.booking_worker, event, deadline)).await,
+            "slot-cache" => run.guarded(slot_cache::handle(&self.slot_cache, event)).await,
+            "booking-worker" => run.guarded(booking_worker::handle(&self.booking_worker, event)).await,
             other => Err(Failure::Unknown(other.to_owned())),
         }
     }
@@ -205,6 +217,12 @@ impl Invoker {
 fn named(client: &Client, function: &'static str) -> Client {
     let name = AppName::new(function).expect("a function's name is made of letters and hyphens");
     Client::from_conf(client.config().to_builder().app_name(name).build())
+}
+
+/// As X-Ray names one, made of the request's id.
+pub(crate) fn trace(id: &str, now: Timestamp) -> String {
+    let digits: String = id.chars().filter(char::is_ascii_hexdigit).rev().take(24).collect();
+    format!("Root=1-{:08x}-{digits:0>24}", now.as_second())
 }
 
 fn deadline(now: Timestamp, timeout: Duration) -> Timestamp {

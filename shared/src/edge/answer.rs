@@ -1,5 +1,10 @@
 //! Answers: JSON, and RFC 9457 problems with a stable code and never a value that the caller sent.
 
+use super::{
+    clock::SystemClock,
+    telemetry::{By, Invocation, Metrics, TRACE},
+};
+use crate::flow::Clock as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::{Body, IntoResponse, Request, RequestExt as _, Response};
 use serde::Serialize;
@@ -195,18 +200,24 @@ pub fn deadline(request: &Request) -> Option<jiff::Timestamp> {
         .map(super::clock::deadline)
 }
 
-/// The answer or the problem, with our request's id, and one line of log: ids and codes only.
+/// The answer or the problem, with our request's id and its trace, and one line of log: ids and codes only. A refusal is
+/// counted by its code.
 pub fn finish(request: &Request, function: &'static str, answer: Result<Response<Body>, Problem>) -> Response<Body> {
     let mut response = answer.unwrap_or_else(Problem::response);
-    let code = response.extensions().get::<Code>().map_or("ok", |code| code.0);
-    let id = request.lambda_context_ref().map(|context| context.request_id.as_str()).unwrap_or_default();
-    let trace = request.headers().get("x-amzn-trace-id").and_then(|trace| trace.to_str().ok()).unwrap_or_default();
+    let refused = response.extensions().get::<Code>().map(|code| code.0);
     // Where the answer says that a booking stands: from here on, the worker's lines name it by this id alone.
     let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
     let booking = location.and_then(|location| location.rsplit_once('/')).map(|(_, id)| id);
-    tracing::info!(function, request.id = id, trace.id = trace, booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code, "request");
-    if let Ok(id) = HeaderValue::from_str(id) {
-        response.headers_mut().insert("x-request-id", id);
+    tracing::info!(function, booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code = refused.unwrap_or("ok"), "request");
+    if let Some(code) = refused {
+        Metrics::default().count("RequestsRefused", 1).emit(function, By::Code(code), SystemClock.now());
+    }
+    let ids = Invocation::current().unwrap_or_else(|| Invocation::of_request(function, request));
+    let trace = ids.trace.map(|trace| format!("Root={trace}"));
+    for (name, id) in [("x-request-id", Some(ids.request)), (TRACE, trace)] {
+        if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+            response.headers_mut().insert(name, id);
+        }
     }
     response
 }

@@ -1,7 +1,7 @@
 //! A booking as its caller sees it; the flat fields are for CRMs that cannot read nested JSON.
 
 use crate::{
-    edge::telemetry::Metrics,
+    edge::telemetry::{By, Metrics},
     model::{
         booking::{Booking, Said},
         diary::Slot,
@@ -218,8 +218,8 @@ fn said(booking: &Booking) -> Vec<SaidView> {
     words.iter().map(view).collect()
 }
 
-/// One line and the metrics for where a booking stands after a run.
-pub fn tell(booking: &Booking, function: &'static str, now: Timestamp) {
+/// One line and the metrics for where a booking stands after a run, in which Popin refused so many slots that it had offered.
+pub fn tell(booking: &Booking, refused: usize, function: &'static str, now: Timestamp) {
     let mut metrics = Metrics::default();
     match &booking.state {
         State::Scheduled { .. } => metrics.count("BookingsScheduled", 1),
@@ -231,7 +231,12 @@ pub fn tell(booking: &Booking, function: &'static str, now: Timestamp) {
             metrics.count("BookingsWaiting", 1)
         }
     };
-    metrics.count("PhantomSlots", booking.refused_slots.len());
-    metrics.emit(function, booking.seller.as_str(), now);
+    metrics.count("PhantomSlots", refused);
+    metrics.emit(function, By::Seller(booking.seller.as_str()), now);
     tracing::info!(seller = %booking.seller, booking.id = %booking.id, booking.state = booking.state.as_str(), "booking.advanced");
+}
+
+/// The same of a booking that this run has made: whatever was refused was refused in it.
+pub fn tell_new(booking: &Booking, function: &'static str, now: Timestamp) {
+    tell(booking, booking.refused_slots.len(), function, now);
 }

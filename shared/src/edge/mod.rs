@@ -12,3 +12,4 @@ pub mod secrets;
 pub mod sellers;
 pub mod skew;
 pub mod telemetry;
+pub mod timed;

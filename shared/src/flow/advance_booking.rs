@@ -38,7 +38,11 @@ pub struct Patience {
 
 #[derive(Debug)]
 pub enum Advanced {
-    Worked(Box<Booking>),
+    Worked {
+        booking: Box<Booking>,
+        /// Slots that Popin had offered, and refused meanwhile.
+        refused: usize,
+    },
     /// It is at rest, or waits for its time; nothing was done.
     NotDue(Box<Booking>),
     /// Somebody else is at it.
@@ -58,7 +62,10 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
             {
                 booking.state = State::SlotHeld { customer, held };
             }
-            Ok(Advanced::Worked(Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?)))
+            let before = booking.refused_slots.len();
+            let booking = Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?);
+            let refused = booking.refused_slots.len().saturating_sub(before);
+            Ok(Advanced::Worked { booking, refused })
         }
         Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),

@@ -197,7 +197,7 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
     let (id, joined) = (&known.booking, known.joined);
     if let Some(patience) = wait {
         match Box::pin(advance_booking(desk, id, patience)).await? {
-            Advanced::Worked(booking) | Advanced::NotDue(booking) => {
+            Advanced::Worked { booking, .. } | Advanced::NotDue(booking) => {
                 return Ok(Requested { booking: *booking, new: false, joined });
             }
             // Whoever joins is told of the booking as it stands: its first caller is served by the one who is at it.

@@ -1,6 +1,7 @@
 //! An HTTP request as the event of API Gateway's payload format 2.0.
 
 use super::routes::{Found, decoded};
+use crate::functions;
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use http::{HeaderMap, Request, header};
@@ -79,10 +80,7 @@ fn headers(sent: &HeaderMap, id: &str, now: Timestamp) -> BTreeMap<String, Strin
     }
     forwarded.push_str(CALLER);
     headers.insert("x-forwarded-proto".to_owned(), "http".to_owned());
-    let digits: String = id.chars().filter(char::is_ascii_hexdigit).rev().take(24).collect();
-    headers
-        .entry("x-amzn-trace-id".to_owned())
-        .or_insert_with(|| format!("Root=1-{:08x}-{digits:0>24}", now.as_second()));
+    headers.entry("x-amzn-trace-id".to_owned()).or_insert_with(|| functions::trace(id, now));
     headers
 }
 

@@ -29,12 +29,27 @@ use serde_json::Value;
 pub enum Taken {
     Booked(Box<Requested>),
     /// Its CRM is asked for the person.
-    Pending,
+    Pending(TriggerId),
     /// A person has to look: the code says why.
-    Parked(String),
+    Parked {
+        id: TriggerId,
+        code: String,
+    },
     Ignored(&'static str),
     /// The key made a booking of somebody who asked to be forgotten since.
     Erased,
+}
+
+impl Taken {
+    /// As it stands in the table.
+    fn kept(parked: Parked) -> Self {
+        if parked.due_at.is_some() { Self::Pending(parked.id) } else { Self::left(parked) }
+    }
+
+    /// For a person.
+    fn left(parked: Parked) -> Self {
+        Self::Parked { id: parked.id, code: parked.code }
+    }
 }
 
 /// The sweep leaves a new trigger to the stream for so long.
@@ -76,12 +91,12 @@ pub async fn take_trigger(
     let (id, former) = ids(desk, connector, &told.key);
     for former in &former {
         if let Some(parked) = desk.bookings.parked(desk.id, former, now).await? {
-            return Ok(if parked.due_at.is_some() { Taken::Pending } else { Taken::Parked(parked.code) });
+            return Ok(Taken::kept(parked));
         }
     }
     let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
     desk.bookings.park(desk.id, &parked, now).await?;
-    Ok(if due_at.is_some() { Taken::Pending } else { Taken::Parked(parked.code) })
+    Ok(Taken::kept(parked))
 }
 
 /// What waits for its CRM.
@@ -95,9 +110,9 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         About::Thin(thin) => read_back(desk, tokens, parked.connector, thin).await,
         About::Unusable { code, .. } => match personless(&parked, code) {
             Some(deal) => read_back(desk, tokens, parked.connector, &deal).await,
-            None => return Ok(Taken::Parked(parked.code)),
+            None => return Ok(Taken::left(parked)),
         },
-        About::Ignored(_) => return Ok(Taken::Parked(parked.code)),
+        About::Ignored(_) => return Ok(Taken::left(parked)),
     };
     let judged = match read {
         Ok(record) => match doubt(desk, &parked, &record) {
@@ -113,7 +128,7 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         Err(Unread::Never(code)) => {
             (parked.due_at, parked.code, parked.problems) = (None, code.to_owned(), Vec::new());
             desk.bookings.repark(desk.id, &parked).await?;
-            return Ok(Taken::Parked(parked.code));
+            return Ok(Taken::kept(parked));
         }
     };
     match judged {
@@ -125,7 +140,7 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
             (parked.due_at, parked.code, parked.problems) = (None, code_of(&problems), told_of(&problems));
             // A record that was read back is not kept: the next run reads it as it is by then.
             desk.bookings.repark(desk.id, &parked).await?;
-            Ok(Taken::Parked(parked.code))
+            Ok(Taken::kept(parked))
         }
     }
 }
@@ -156,7 +171,7 @@ async fn put_off(desk: &Desk<'_>, mut parked: Parked, asked: Option<SignedDurati
     (parked.due_at, parked.code) =
         if over { (None, "read_back_failed".to_owned()) } else { (Some(now + wait), READ_BACK.to_owned()) };
     desk.bookings.repark(desk.id, &parked).await?;
-    Ok(if over { Taken::Parked(parked.code) } else { Taken::Pending })
+    Ok(Taken::kept(parked))
 }
 
 enum Judged {
