@@ -20,14 +20,11 @@ from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
 ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
-# The only managed policies: what SAM gives every function for its log, a stream's reader for the stream, and CodeDeploy.
-MANAGED = {
-    "service-role/AWSLambdaBasicExecutionRole",
-    "service-role/AWSLambdaDynamoDBExecutionRole",
-    "service-role/AWSCodeDeployRoleForLambda",
-}
-# The only wildcards, each argued where it stands in the template: versions and deployment groups are named when they are made.
-ARGUED = {("ReleaseCheckRole", "AskNewVersions"), ("ReleaseCheckRole", "AnswerCodeDeploy")}
+# The only wildcards, each argued where it stands in the template: role and Sid.
+ARGUED = {("BookingWorkerRole", "ListStreams"), ("ReleaseCheckRole", "AskNewVersions"), ("CodeDeployRole", "ReadAlarms")}
+# What a mapping asks of a stream in its function's name; of the table it lists the streams.
+READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
+STREAM_ACTIONS = READ_STREAM | {"dynamodb:ListStreams"}
 # What AWS tells by itself: name space, metric, and the dimensions that it tells it by.
 AWS_METRICS = {
     ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "IteratorAge", "Duration")
@@ -58,6 +55,10 @@ class Template:
     def of(self, kind):
         return {name: r.get("Properties", {}) for name, r in self.resources.items() if r["Type"] == kind}
 
+    def role(self, value):
+        """What `value` names when it is !GetAtt ROLE.Arn, else nothing."""
+        return self.resources[value["Fn::GetAtt"][0]]["Properties"] if self.names(value, "AWS::IAM::Role", "Arn") else {}
+
     def names(self, value, kind, attribute):
         """Whether `value` is !GetAtt (or !Ref, when `attribute` is None) of a resource of that kind."""
         if not isinstance(value, dict):
@@ -78,6 +79,15 @@ def transform(document):
         if resource["Type"] == "AWS::Serverless::Function":
             resource["Properties"]["CodeUri"] = "s3://packages/function.zip"
     return Translator({}, Parser()).translate(sam_template=document, parameter_values={})
+
+
+def statements(role):
+    return [s for p in role.get("Policies", []) for s in listed(p["PolicyDocument"]["Statement"])]
+
+
+def granted(role):
+    """Pairs of an action and a resource, which is JSON."""
+    return {(a, json.dumps(r)) for s in statements(role) for a in listed(s["Action"]) for r in listed(s["Resource"])}
 
 
 def json_object(text):
@@ -144,8 +154,10 @@ def check_metrics(sam):
     """Alarms and the dashboard look at what AWS tells; the code's own metrics are `tests/it/alarms.rs`'s."""
     looked_at = []
     for name, a in sam.of("AWS::CloudWatch::Alarm").items():
-        parts = [m["MetricStat"]["Metric"] for m in a.get("Metrics", []) if "MetricStat" in m] or [a]
-        looked_at += [(name, m["Namespace"], m["MetricName"], {d["Name"] for d in m.get("Dimensions", [])}) for m in parts]
+        if "Metrics" in a:
+            require(False, name, "is on a sum, which is silent until all its parts were told once")
+            continue
+        looked_at.append((name, a["Namespace"], a["MetricName"], {d["Name"] for d in a.get("Dimensions", [])}))
     for name, d in sam.of("AWS::CloudWatch::Dashboard").items():
         for widget in json.loads(d["DashboardBody"]["Fn::Sub"])["widgets"]:
             for space, metric, *rest in widget["properties"]["metrics"]:
@@ -175,10 +187,76 @@ def check_environment(sam, name, f):
         table = variable.removesuffix("_TABLE").capitalize() + "Table"
         require(env[variable] == {"Ref": table}, name, f"{variable} is not !Ref {table}")
         told.add(table)
-    policies = json.dumps(f.get("Policies", []))
-    opened = {t for t in sam.of("AWS::DynamoDB::Table") if f'"{t}"' in policies or f"{{{t}.Arn}}" in policies}
+    grants = {(action, resource) for action, resource in granted(sam.role(f.get("Role"))) if action not in STREAM_ACTIONS}
+    opened = {t for t in sam.of("AWS::DynamoDB::Table") for _, r in grants if f'"{t}"' in r or f"{{{t}.Arn}}" in r}
     require(told == opened, name, f"is told of {sorted(told)}, and may use {sorted(opened)}")
-    require('"secretsmanager:GetSecretValue"' in policies, name, "may not read the sellers")
+    secret = ("secretsmanager:GetSecretValue", '{"Ref": "SellersSecret"}')
+    require(secret in grants, name, "may not read the sellers")
+
+
+def check_roles(sam, functions, cloud):
+    """Each function has a role of its own, and Lambda may do in its name what its log, mappings and queues need: no less, no more."""
+    roles = Counter(json.dumps(f.get("Role")) for f in functions.values())
+    for name, f in functions.items():
+        role = sam.role(f.get("Role"))
+        require(role, name, "has no role of this template, and SAM gives it policies of AWS's own")
+        require(roles[json.dumps(f.get("Role"))] == 1, name, "shares its role")
+        require("Policies" not in f, name, "has Policies beside its Role, which SAM passes over")
+        require(trusted(role) == ["lambda.amazonaws.com"], name, f"has a role for {trusted(role)}")
+        needed = log_writing(f)
+        given_up = [f.get("EventInvokeConfig", {})]
+        for m in cloud.of("AWS::Lambda::EventSourceMapping").values():
+            if m["FunctionName"] == {"Ref": f"{name}Aliaslive"}:
+                given_up.append(m)
+                needed += [(action, m["EventSourceArn"]) for action in READ_STREAM]
+                needed.append(("dynamodb:ListStreams", {"Fn::Sub": f"${{{m['EventSourceArn']['Fn::GetAtt'][0]}.Arn}}/stream/*"}))
+        queues = [g.get("DestinationConfig", {}).get("OnFailure", {}).get("Destination") for g in given_up]
+        needed += [("sqs:SendMessage", queue) for queue in queues if queue]
+        needed = as_granted(needed)
+        has = {g for g in granted(role) if g[0] in STREAM_ACTIONS or g[0].startswith(("logs:", "sqs:"))}
+        require(has >= needed, name, f"is not granted {sorted(needed - has)}, which Lambda asks for in its name")
+        require(has <= needed, name, f"is granted {sorted(has - needed)}, which nobody asks for")
+
+
+def log_writing(f):
+    log = {"Fn::GetAtt": [f["LoggingConfig"]["LogGroup"].get("Ref"), "Arn"]}
+    return [(action, log) for action in ("logs:CreateLogStream", "logs:PutLogEvents")]
+
+
+def as_granted(pairs):
+    return {(action, json.dumps(resource)) for action, resource in pairs}
+
+
+def trusted(role):
+    """Who may take a role on."""
+    return [p for s in role.get("AssumeRolePolicyDocument", {}).get("Statement", []) for p in listed(s["Principal"].get("Service"))]
+
+
+def check_versions(document, sam, functions, cloud):
+    """What changes a function makes a new version, which the alias moves to: each property, and each parameter that it depends on."""
+    slower = copy.deepcopy(document)
+    for f in Template(slower).of("AWS::Serverless::Function").values():
+        f["Timeout"] = 28 if f["Timeout"] == 29 else 29
+    after = transform(slower)["Resources"]
+    for name, f in functions.items():
+        got = cloud.resources[f"{name}Aliaslive"]["Properties"]["FunctionVersion"]["Fn::GetAtt"][0]
+        require(got not in after, name, "keeps its version when its time-out changes")
+        said = set(re.findall(r"\$\{(\w+)\}", json.dumps(cloud.resources[got]["Properties"].get("Description", {}))))
+        hangs_on = parameters(document, sam, [f.get("Environment"), document["Globals"]["Function"]["Architectures"]])
+        require(said >= hangs_on, name, f"keeps its version when {sorted(hangs_on - said)} change")
+        require(said <= hangs_on, name, f"gets a version, which Lambda refuses, when {sorted(said - hangs_on)} change")
+
+
+def parameters(document, sam, value):
+    """Those that a value hangs on, by itself or by the names of what it refers to."""
+    found = set()
+    for name in re.findall(r'"Ref": "(\w+)"|\$\{(\w+)\}', json.dumps(value)):
+        name = name[0] or name[1]
+        if name in document["Parameters"]:
+            found.add(name)
+        elif name in sam.resources:
+            found |= parameters(document, sam, sam.resources[name]["Properties"])
+    return found
 
 
 def check_routes(sam, functions, cloud):
@@ -314,34 +392,61 @@ def check_releases(sam, functions, cloud):
         alarms = [sam.resources.get(a.get("Ref"), {}).get("Properties", {}) for a in release.get("Alarms", [])]
         require(alarms, name, "is never rolled back")
         for alarm in alarms:
+            minute = [alarm.get(k) for k in ("Period", "EvaluationPeriods", "DatapointsToAlarm")]
+            require(minute == [60, 1, 1], name, f"is rolled back by more than one bad minute: {minute}")
             dimensions = {d["Name"]: d["Value"] for d in alarm.get("Dimensions", [])}
             require(alarm.get("MetricName") == "Errors", name, "is rolled back by other than its errors")
             require(dimensions.get("FunctionName") == {"Ref": name}, name, "is rolled back by another's errors")
             require(dimensions.get("Resource") == {"Fn::Sub": f"${{{name}}}:live"}, name, "is rolled back by what is not its alias's")
 
 
+def check_releasers(sam, functions, cloud):
+    """CodeDeploy and the check may do what each release needs, for our functions and groups alone."""
+    arn = "arn:${AWS::Partition}:%s:${AWS::Region}:${AWS::AccountId}:"
+    ours = [arn % "lambda" + "function:" + f["FunctionName"]["Fn::Sub"] for f in functions.values()]
+    checks = sam.of("AWS::Lambda::Function")
+    groups = cloud.of("AWS::CodeDeploy::DeploymentGroup")
+    for name, group in groups.items():
+        needed = [("lambda:InvokeFunction", {"Fn::Sub": arn % "lambda" + "function:" + f["FunctionName"]["Fn::Sub"]}) for f in checks.values()]
+        for action in ("lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"):
+            needed += [(action, {"Fn::Sub": function + alias}) for function in ours for alias in ("", ":live")]
+        needed = as_granted([*needed, ("cloudwatch:DescribeAlarms", "*")])
+        role = cloud.role(group["ServiceRoleArn"])
+        require(trusted(role) == ["codedeploy.amazonaws.com"], name, f"is released by a role for {trusted(role)}")
+        require(granted(role) == needed, name, f"is released by a role that differs in {sorted(granted(role) ^ needed)}")
+    for name, f in checks.items():
+        answered = [arn % "codedeploy" + f"deploymentgroup:${{ServerlessDeploymentApplication}}/${{{group}}}" for group in groups]
+        needed = [("lambda:InvokeFunction", {"Fn::Sub": f"{function}:*"}) for function in ours]
+        needed += [("codedeploy:PutLifecycleEventHookExecutionStatus", {"Fn::Sub": group}) for group in answered]
+        needed, has = as_granted(needed + log_writing(f)), granted(sam.role(f["Role"]))
+        require(has == needed, name, f"has a role that differs in {sorted(has ^ needed)}")
+
+
 class Cloud:
-    """As much of boto3 as the check before a release uses; `broken` names the version whose answer is not to be trusted."""
+    """As much of boto3 as the check before a release uses; `broken` names the version that does not answer as it should."""
 
-    def __init__(self, answers, broken):
-        self.answers, self.broken, self.said = answers, broken, []
+    def __init__(self, answers, broken, how):
+        self.answers, self.broken, self.how, self.said, self.configs = answers, broken, how, [], []
 
-    def client(self, _):
+    def client(self, _, config=None):
+        self.configs.append(config)
         return self
 
     def invoke(self, FunctionName, Payload):  # noqa: N803
         json.loads(Payload)
-        answer = self.answers[FunctionName]
+        answer = json.dumps(self.answers[FunctionName])
         if FunctionName == self.broken:
-            answer = {"errorMessage": "cannot start"}
-        return {"Payload": io.BytesIO(json.dumps(answer).encode())}
+            if isinstance(self.how, Exception):
+                raise self.how
+            answer = self.how
+        return {"Payload": io.BytesIO(answer.encode())}
 
     def put_lifecycle_event_hook_execution_status(self, **said):
         self.said.append(said["status"])
 
 
 def check_hook(sam):
-    """Runs what the template gives CodeDeploy to ask: it says yes when all answer, and no for each that does not."""
+    """Runs what the template gives CodeDeploy to ask: it says yes when all answer, and no for each that does not or cannot."""
     properties = sam.of("AWS::Lambda::Function").get("ReleaseCheckFunction", {})
     code = properties.get("Code", {}).get("ZipFile", "")
     answers = {
@@ -353,16 +458,30 @@ def check_hook(sam):
     }
     variables = set(properties.get("Environment", {}).get("Variables", {}))
     require(variables == set(answers), "ReleaseCheckFunction", f"is told of {sorted(variables)}")
-    for broken in [None, *answers]:
-        cloud = Cloud(answers, broken)
+    wrong = ['{"errorMessage": "cannot start"}', "not JSON", "null", TimeoutError("no answer")]
+    for broken, how in [(None, None), *((name, how) for name in answers for how in wrong)]:
+        cloud = Cloud(answers, broken, how)
         sys.modules["boto3"] = cloud
         os.environ.update({name: name for name in answers})
         module = {}
-        with contextlib.redirect_stdout(io.StringIO()):
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(Exception):
             exec(compile(code, "ReleaseCheckFunction", "exec"), module)  # noqa: S102
             module["handler"]({"DeploymentId": "d", "LifecycleEventHookExecutionId": "e"}, None)
         wanted = ["Succeeded" if broken is None else "Failed"]
-        require(cloud.said == wanted, "ReleaseCheckFunction", f"says {cloud.said} when {broken} does not start")
+        require(cloud.said == wanted, "ReleaseCheckFunction", f"says {cloud.said} when {broken} answers {how!r}")
+    check_patience(cloud.configs, len(answers) + 1, properties.get("Timeout", 0))
+
+
+def check_patience(configs, calls, timeout):
+    """The check gives its answer before its own time is over, however long each call takes."""
+    for config in configs:
+        tries = (getattr(config, "retries", None) or {}).get("total_max_attempts")
+        if not tries:
+            require(False, "ReleaseCheckFunction", "asks AWS with no bound of its own")
+            continue
+        # A pause is at most twice the one before it, from a second on.
+        longest = calls * (tries * (config.connect_timeout + config.read_timeout) + 2 ** (tries - 1) - 1)
+        require(longest < timeout, "ReleaseCheckFunction", f"may take {longest} s of its {timeout} s")
 
 
 def check_parameters(document):
@@ -372,16 +491,22 @@ def check_parameters(document):
 
 
 def check_permissions(cloud):
+    """Of every role, SAM's for the schedules too: named actions on named resources, and no policy that stands elsewhere."""
+    argued = set()
     for name, role in cloud.of("AWS::IAM::Role").items():
-        for arn in role.get("ManagedPolicyArns", []):
-            require(str(arn).partition(":policy/")[2] in MANAGED, name, f"has managed policy {arn}")
-        for statement in (s for p in role.get("Policies", []) for s in listed(p["PolicyDocument"]["Statement"])):
+        require("ManagedPolicyArns" not in role, name, f"has policies of others: {role.get('ManagedPolicyArns')}")
+        for statement in statements(role):
             require(statement.get("Effect") == "Allow", name, "has a statement that is not Allow")
             for field in ("Action", "Resource"):
                 require(field in statement, name, f"has a statement without {field}")
                 for value in listed(statement.get(field, [])):
-                    open_ended = "*" in json.dumps(value) and not (field == "Resource" and (name, statement.get("Sid")) in ARGUED)
-                    require(not open_ended, name, f"has a wildcard in {field}: {value}")
+                    if field == "Resource" and "*" in json.dumps(value) and (name, statement.get("Sid")) in ARGUED:
+                        argued.add((name, statement["Sid"]))
+                    else:
+                        require("*" not in json.dumps(value), name, f"has a wildcard in {field}: {value}")
+    require(argued == ARGUED, "check", f"argues for wildcards that are not there: {sorted(ARGUED - argued)}")
+    others = {r["Type"] for r in cloud.resources.values()} & {"AWS::IAM::Policy", "AWS::IAM::ManagedPolicy", "AWS::IAM::RolePolicy"}
+    require(not others, "template", f"has policies outside of roles: {sorted(others)}")
 
 
 def listed(value):
@@ -407,8 +532,12 @@ def main(template, transformed):
     check_tables(sam)
     check_kept(sam)
     check_parameters(document)
+    require(result.get("Rules") == document.get("Rules") and "Rules" in document, "template", "loses what parameters need of each other")
     check_permissions(cloud)
+    check_roles(sam, functions, cloud)
+    check_versions(document, sam, functions, cloud)
     check_releases(sam, functions, cloud)
+    check_releasers(sam, functions, cloud)
     check_hook(sam)
     for fault in faults:
         print(fault)

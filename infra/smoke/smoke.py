@@ -59,14 +59,12 @@ def start(name, command, **environment):
 
 
 def template():
-    """What CloudFormation would get, less what MiniStack has no stand-in for: CodeDeploy, which only moves aliases, and alarms
-    on a sum."""
+    """What CloudFormation would get, less what MiniStack has no stand-in for: CodeDeploy, which only moves aliases."""
     document = json.loads((ROOT / "target/check/transformed.json").read_text())
     resources = document["Resources"]
     # The check before a release answers to CodeDeploy.
     gone = {n for n, r in resources.items() if r["Type"].startswith("AWS::CodeDeploy::")}
-    gone |= {"CodeDeployServiceRole", "ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogs"}
-    gone |= {n for n, r in resources.items() if "Metrics" in r.get("Properties", {})}
+    gone |= {"CodeDeployRole", "ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogs"}
     document["Resources"] = {n: r for n, r in resources.items() if n not in gone}
     for resource in document["Resources"].values():
         resource.pop("UpdatePolicy", None)

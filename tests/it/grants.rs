@@ -1,11 +1,17 @@
 //! Least privilege: what the template grants a function is what it asks of DynamoDB, no less and no more.
 
+use frontdesk::edge::sellers::Source;
+use jiff::{SignedDuration, Timestamp};
 use local::{
     dynamodb::{Access, DbCall},
     template::Template,
 };
-use serde_json::json;
-use std::collections::{BTreeMap, BTreeSet};
+use serde_json::{Value, json};
+use std::{
+    collections::{BTreeMap, BTreeSet},
+    mem,
+    sync::{Arc, Mutex},
+};
 use system_tests::{
     shop::{Shop, page_id, sellers},
     tour::tour,
@@ -40,7 +46,90 @@ async fn what_is_not_granted_is_denied() {
     let shop = Shop::with(sellers(|_| {})).await;
     let event = |n| json!([{"id": page_id(n), "source": "popin", "name": "popin_open", "data": {"uid": "u"}}]);
     assert_eq!(shop.collect(event(1)).await.status, 202);
-    shop.world.db.set_grants(Some(std::sync::Arc::new(|_: &str, access: &Access| access.action != "PutItem")));
+    shop.world.db.set_grants(Some(Arc::new(|_: &str, access: &Access| access.action != "PutItem")));
     assert_eq!(shop.collect(event(2)).await.status, 503);
     assert_eq!(shop.events().len(), 1);
+}
+
+/// AWS while a function starts: a secret that holds the sellers, and tables with nothing in them.
+struct Cloud {
+    url: String,
+    /// `{service}:{operation} on {resource}`, and whose call it was is known by when it came.
+    asked: Arc<Mutex<Vec<String>>>,
+}
+
+impl Cloud {
+    async fn open() -> Self {
+        let asked = Arc::new(Mutex::new(Vec::new()));
+        let kept = asked.clone();
+        let answer = move |headers: http::HeaderMap, body: String| {
+            let target = headers["x-amz-target"].to_str().unwrap();
+            let (service, operation) = target.split_once('.').unwrap();
+            let body: Value = serde_json::from_str(&body).unwrap();
+            let (service, resource, answer) = match service {
+                "secretsmanager" => {
+                    ("secretsmanager", &body["SecretId"], json!({"SecretString": sellers(|_| {}).to_string()}))
+                }
+                _ => ("dynamodb", &body["TableName"], json!({})),
+            };
+            kept.lock().unwrap().push(format!("{service}:{operation} on {}", resource.as_str().unwrap()));
+            std::future::ready(answer.to_string())
+        };
+        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let url = format!("http://{}", listener.local_addr().unwrap());
+        tokio::spawn(axum::serve(listener, axum::Router::new().fallback(answer)).into_future());
+        Self { url, asked }
+    }
+
+    /// As Lambda and the template set it.
+    fn variable<'a>(&'a self, template: &'a Template) -> impl Fn(&str) -> Option<String> + 'a {
+        |name| match name {
+            "AWS_ENDPOINT_URL" => Some(self.url.clone()),
+            "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("us-east-1".to_owned()),
+            "SELLERS_SECRET_ARN" => Some("${SellersSecret}".to_owned()),
+            table => template.table_of(table).ok(),
+        }
+    }
+
+    fn asked(&self) -> BTreeSet<String> {
+        mem::take(&mut *self.asked.lock().unwrap()).into_iter().collect()
+    }
+}
+
+/// The function's own start, with its own clients.
+async fn sellers_of(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Source {
+    match function {
+        "event-intake" => {
+            event_intake::App::connect(event_intake::config::Config::read(get).unwrap()).await.unwrap().sellers
+        }
+        "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get).unwrap()).await.unwrap().sellers,
+        "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get).unwrap()).await.unwrap().sellers,
+        "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get).unwrap()).await.unwrap().sellers,
+        "booking-worker" => {
+            booking_worker::App::connect(booking_worker::config::Config::read(get).unwrap()).await.unwrap().sellers
+        }
+        other => panic!("{other} is in the template, and starts nowhere"),
+    }
+}
+
+#[tokio::test]
+async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_but_tables() {
+    let (cloud, template) = (Cloud::open().await, Template::deployed().unwrap());
+    for function in &template.functions {
+        let granted: BTreeSet<String> = function
+            .grants
+            .iter()
+            .map(|access| format!("dynamodb:{access}"))
+            .chain(function.other_grants.clone())
+            .collect();
+        let sellers = sellers_of(&function.name, &cloud.variable(&template)).await;
+        let at_start = cloud.asked();
+        assert!(at_start.is_subset(&granted), "{} asks for what it is not granted: {at_start:?}", function.name);
+        assert!(at_start.is_superset(&function.other_grants), "{}: {at_start:?}", function.name);
+        let now = Timestamp::now();
+        assert_eq!(sellers.current(now).await.iter().count(), 1);
+        assert_eq!(cloud.asked(), BTreeSet::new(), "what was read is kept");
+        sellers.current(now + SignedDuration::from_mins(6)).await;
+        assert_eq!(cloud.asked(), function.other_grants, "{}", function.name);
+    }
 }

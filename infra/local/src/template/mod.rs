@@ -49,8 +49,12 @@ pub struct Function {
     pub routes: Vec<Route>,
     pub streams: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,
-    /// What its policy lets it do with tables and indices.
+    /// What its role lets it do with tables and indices.
     pub grants: BTreeSet<Access>,
+    /// What else its role lets it do: `secretsmanager:GetSecretValue on ${SellersSecret}`, say.
+    pub other_grants: BTreeSet<String>,
+    /// What its role lets Lambda do in its name: `logs:PutLogEvents on ${SlotsApiLogs.Arn}`, say.
+    pub platform_grants: BTreeSet<String>,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -133,7 +137,9 @@ impl Template {
         }
         template.name_stream_tables(&resources)?;
         for function in &mut template.functions {
-            function.grants = grants::of(&function.name, &resources)?;
+            let granted = grants::of(&function.name, &resources)?;
+            (function.grants, function.other_grants) = (granted.tables, granted.others);
+            function.platform_grants = granted.platform;
         }
         Ok(template)
     }
@@ -151,7 +157,7 @@ impl Template {
         found.ok_or_else(|| Unreadable(format!("no function has {variable}")))
     }
 
-    /// Whether a function's policy lets it do this.
+    /// Whether a function's role lets it do this.
     pub fn grants(&self, function: &str, access: &Access) -> bool {
         self.function(function).is_some_and(|function| function.grants.contains(access))
     }

@@ -46,6 +46,8 @@ struct FunctionProperties {
     timeout: u64,
     environment: Environment,
     events: BTreeMap<String, Event>,
+    /// Not where there is a role, whose these are: SAM would pass them over.
+    policies: Option<Value>,
 }
 
 #[derive(Deserialize)]
@@ -144,6 +146,9 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
     let name =
         binary(resource).ok_or_else(|| Unreadable(format!("{at} is not where `cargo lambda build` puts a binary")))?;
     let properties: FunctionProperties = part(id, &resource["Properties"])?;
+    if properties.policies.is_some() {
+        return Err(Unreadable(format!("{id} has Policies, which stand in a role of its own")));
+    }
     let mut function = Function {
         memory_mb: properties.memory_size,
         timeout: Duration::from_secs(properties.timeout),
@@ -152,6 +157,8 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         streams: Vec::new(),
         schedules: Vec::new(),
         grants: BTreeSet::new(),
+        other_grants: BTreeSet::new(),
+        platform_grants: BTreeSet::new(),
         name: name.to_owned(),
     };
     for (event, trigger) in properties.events {

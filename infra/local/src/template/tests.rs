@@ -71,6 +71,50 @@ fn the_environment_names_tables_and_the_sellers() {
 }
 
 #[test]
+fn a_role_is_for_the_code_and_for_what_lambda_does_in_its_name() {
+    let template = Template::deployed().unwrap();
+    let of = |name| template.function(name).unwrap();
+    let query = Access { action: "Query".to_owned(), table: "frontdesk-slots".to_owned(), index: None };
+    assert_eq!(of("slots-api").grants, BTreeSet::from([query]));
+    for function in &template.functions {
+        let secret = "secretsmanager:GetSecretValue on ${SellersSecret}".to_owned();
+        assert_eq!(function.other_grants, BTreeSet::from([secret]), "{}", function.name);
+    }
+    let log = ["logs:CreateLogStream on ${SlotsApiLogs.Arn}", "logs:PutLogEvents on ${SlotsApiLogs.Arn}"];
+    assert_eq!(of("slots-api").platform_grants.iter().collect::<Vec<_>>(), log);
+    let worker = &of("booking-worker").platform_grants;
+    assert!(worker.contains("dynamodb:GetRecords on ${EventsTable.StreamArn}"), "{worker:?}");
+    assert!(worker.contains("dynamodb:ListStreams on ${EventsTable.Arn}/stream/*"), "{worker:?}");
+    assert!(worker.contains("sqs:SendMessage on ${StreamDeadLetters.Arn}"), "{worker:?}");
+}
+
+#[test]
+fn a_grant_on_what_is_not_here_is_refused() {
+    let with_role = |action: &str, resource: &str| {
+        let yaml = with_event("{ Type: HttpApi, Properties: { Path: /a, Method: GET } }");
+        let yaml = yaml.replace("      Events:", "      Role: !GetAtt R.Arn\n      Events:");
+        format!(
+            "{yaml}  R:
+    Type: AWS::IAM::Role
+    Properties:
+      Policies: [{{ PolicyDocument: {{ Statement: [{{ Action: '{action}', Resource: {resource} }}] }} }}]
+"
+        )
+    };
+    assert!(Template::parse(&with_role("dynamodb:GetItem", "!GetAtt T.Arn")).is_ok());
+    let nowhere = refusal(&with_role("dynamodb:GetItem", "!GetAtt U.Arn"));
+    assert!(nowhere.contains("f: dynamodb:GetItem on ${U.Arn}, which is no table here"), "{nowhere}");
+    assert!(Template::parse(&with_role("dynamodb:GetRecords", "!GetAtt T.StreamArn")).is_ok());
+    let nowhere = refusal(&with_role("dynamodb:GetRecords", "'*'"));
+    assert!(nowhere.contains("f: dynamodb:GetRecords on *, which is no stream here"), "{nowhere}");
+    let no_role = with_role("dynamodb:GetItem", "!GetAtt T.Arn").replace("AWS::IAM::Role", "AWS::SNS::Topic");
+    assert!(refusal(&no_role).contains("f: its Role is no role here"), "{}", refusal(&no_role));
+    let beside =
+        with_role("dynamodb:GetItem", "!GetAtt T.Arn").replace("      Events:", "      Policies: []\n      Events:");
+    assert!(refusal(&beside).contains("F has Policies"), "{}", refusal(&beside));
+}
+
+#[test]
 fn what_is_not_known_here_is_named() {
     let sqs = with_event("{ Type: SQS, Properties: { Queue: q } }");
     assert!(refusal(&sqs).contains("SQS"), "{}", refusal(&sqs));
