@@ -10,6 +10,10 @@ use system_tests::simulation::{rate, run, run_many};
 /// How many seeds a plain test run takes; `SEEDS` says otherwise, and `SEED` takes one again.
 const SEEDS: u64 = 2000;
 
+/// Some of each kind; one that takes place, and is not only tried.
+const TROUBLES: [&str; 3] =
+    ["popin: a slot taken by a shopper", "webhooks: wrong slot", "forged: a webhook and a page's event"];
+
 #[test]
 fn whatever_happens_in_whatever_order_the_promises_hold() {
     let number = |name: &str| variable(name).and_then(|raw| raw.parse::<u64>().ok());
@@ -21,6 +25,9 @@ fn whatever_happens_in_whatever_order_the_promises_hold() {
         Ok(report) => {
             let rate = rate(report.seeds, began);
             writeln!(io::stdout(), "\n{report}{rate:.0} seeds a second").expect("standard output is open");
+            // A trouble that its actor only means to make is none.
+            let missing = TROUBLES.iter().filter(|trouble| !report.faults.contains_key(*trouble));
+            assert!(report.seeds < 200 || missing.count() == 0, "a trouble that never came: {:?}", report.faults);
         }
         Err(violation) => panic!("{violation}\nSEED={} tells it again", violation.seed),
     }

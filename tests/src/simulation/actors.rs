@@ -7,7 +7,7 @@ use super::{
     plan::{Plan, Trouble},
     weather::Weather,
 };
-use crate::shop::page_id;
+use crate::shop::{POPIN_KEY, POPIN_TOKEN, page_id};
 use bytes::Bytes;
 use fastrand::Rng;
 use frontdesk::flow::Clock;
@@ -379,15 +379,18 @@ impl Stage<'_> {
             let captured = self.at_popin("capture", &capture).await;
             let slot = format!("Mon, 23 Nov 2026 {:02}:{:02} AM", rng.u8(10..12), [0, 15, 30, 45][rng.usize(0..4)]);
             let schedule = json!({"customer_id": captured["customer_id"], "time": slot});
-            self.at_popin("schedule", &schedule).await;
-            self.monitor.fault("popin: a slot taken by a shopper");
+            let scheduled = self.at_popin("schedule", &schedule).await;
+            if scheduled["status"] == 1 {
+                self.monitor.fault("popin: a slot taken by a shopper");
+            }
         }
     }
 
     async fn at_popin(&self, endpoint: &str, body: &Value) -> Value {
         let request = Request::post(format!("http://popin.test/api/v1/external/{endpoint}"))
-            .header("x-api-key", "popin-key")
-            .header("x-token", "12159")
+            .header("x-api-key", POPIN_KEY)
+            .header("x-token", POPIN_TOKEN)
+            .header("accept", "application/json")
             .header("content-type", "application/json")
             .body(Bytes::from(body.to_string()))
             .expect("the simulation's own request is well formed");
