@@ -22,7 +22,11 @@ use std::{
 };
 
 /// After so many events of a soak, they are counted and taken out of the table, and the memory is looked at.
-const LOOK: u64 = 20_000;
+const LOOK: u64 = 5_000;
+/// What the memory may be at the last look, of what it was at the first.
+const GROWN: f64 = 1.2;
+/// How late the last one may begin.
+const LATE: Duration = Duration::from_millis(100);
 /// One event in so many comes a second time.
 const COPIES: u64 = 10;
 
@@ -45,6 +49,13 @@ impl Report {
     /// Nothing lost, nothing doubled, every copy told.
     pub fn balances(&self) -> bool {
         self.accepted == self.stored && self.accepted + self.duplicate == self.sent
+    }
+
+    /// What else is wrong: memory that grows, and, in a build that is meant to be fast, a rate that was not kept.
+    pub fn trouble(&self) -> Option<&'static str> {
+        let grown = self.memory.first().zip(self.memory.last()).is_some_and(|(first, last)| *last > first * GROWN);
+        let late = !cfg!(debug_assertions) && self.behind > LATE;
+        grown.then_some("the memory grows").or(late.then_some("the rate was not kept"))
     }
 }
 

@@ -95,7 +95,8 @@ fn flood<E: std::fmt::Display>(run: impl Future<Output = Result<load::Report, E>
     let runtime =
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let report = runtime.block_on(run).map_err(|error| error.to_string())?;
-    if report.balances() { Ok(report) } else { Err(format!("the books do not balance: {report}")) }
+    let trouble = if report.balances() { report.trouble() } else { Some("the books do not balance") };
+    trouble.map_or(Ok(()), |trouble| Err(format!("{trouble}: {report}"))).map(|()| report)
 }
 
 /// The report, if its books balance and the CRMs were answered in time.
