@@ -9,7 +9,7 @@ use bytes::Bytes;
 use frontdesk::edge::clock::SystemClock;
 use http::{Method, Request};
 use local::{
-    dynamodb,
+    dynamodb::{self, Embedded},
     template::Template,
     world::{Weather, World, WorldOptions},
 };
@@ -87,16 +87,18 @@ fn quantile(took: &[u64], share: f64) -> u64 {
 type Trouble = Box<dyn Error + Send + Sync>;
 
 async fn world() -> Result<World, Trouble> {
+    let clock = Arc::new(SystemClock);
     let options = WorldOptions {
         sellers: sellers(|_| {}),
         seats: 1,
-        clock: Arc::new(SystemClock),
+        clock: clock.clone(),
         seed: 7,
         transport: None,
         outside: None,
         weather: Weather::default(),
     };
-    World::start(options).await
+    // As `local` has it: with an index for its streams, which the flood writes to.
+    World::over(Embedded::lasting(clock)?, options).await
 }
 
 fn event(n: u64) -> Request<Bytes> {
