@@ -1,7 +1,10 @@
 //! Least privilege: what the template grants a function is what it asks of DynamoDB, no less and no more.
 
-use frontdesk::edge::sellers::Source;
-use jiff::{SignedDuration, Timestamp};
+use frontdesk::{
+    edge::{clock::SystemClock, sellers::Source},
+    flow::Clock as _,
+};
+use jiff::SignedDuration;
 use local::{
     dynamodb::{Access, DbCall},
     template::Template,
@@ -126,7 +129,7 @@ async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_
         let at_start = cloud.asked();
         assert!(at_start.is_subset(&granted), "{} asks for what it is not granted: {at_start:?}", function.name);
         assert!(at_start.is_superset(&function.other_grants), "{}: {at_start:?}", function.name);
-        let now = Timestamp::now();
+        let now = SystemClock.now();
         assert_eq!(sellers.current(now).await.iter().count(), 1);
         assert_eq!(cloud.asked(), BTreeSet::new(), "what was read is kept");
         sellers.current(now + SignedDuration::from_mins(6)).await;
