@@ -1,7 +1,7 @@
 //! One line of JSON for each thing that is told: when, how loud, of which invocation, and its fields by their dotted names.
 
 use super::Invocation;
-use crate::{edge::clock::SystemClock, flow::Clock as _};
+use crate::{edge::clock::SystemClock, flow::Clock as _, model::instant};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
 use std::{error::Error, fmt};
@@ -26,7 +26,8 @@ impl<S: Subscriber> Layer<S> for Lines {
         event.record(&mut fields);
         let meta = event.metadata();
         let level = meta.level().as_str();
-        let line = Line { timestamp: SystemClock.now().to_string(), level, target: meta.target(), fields: fields.0 };
+        let line =
+            Line { timestamp: instant::millis(SystemClock.now()), level, target: meta.target(), fields: fields.0 };
         (self.0)(&serde_json::to_string(&line).expect("text and numbers are JSON"));
     }
 }
