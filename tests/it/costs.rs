@@ -171,3 +171,31 @@ async fn a_new_event_is_one_write_unit_and_a_known_copy_and_a_second_look_are_no
     }
     assert!(units("the slots, read").0 == 0.0 && units("the slots, read").1 <= 1.0, "{:?}", units("the slots, read"));
 }
+
+/// Names and values as DynamoDB counts them, but for a few bytes of a number.
+fn size(item: &Value) -> usize {
+    let value = |value: &Value| value.as_str().map_or_else(|| value.to_string().len(), str::len);
+    item.as_object().unwrap().iter().map(|(name, held)| name.len() + value(held)).sum()
+}
+
+#[tokio::test(start_paused = true)]
+async fn a_new_event_is_one_write_unit_up_to_a_whole_kilobyte() {
+    let shop = Shop::open().await;
+    let mut seen = [0, 0];
+    for n in 1..60 {
+        let data = json!({"uid": "u", "pad": "x".repeat(20 * n as usize)});
+        shop.world.db.reset_calls();
+        let event = json!({"id": page_id(n), "source": "popin", "name": "popin_open", "data": data});
+        assert_eq!(shop.collect(json!([event])).await.body["accepted"], 1);
+        let calls = shop.world.db.calls();
+        let stored = shop.events().into_iter().find(|item| item["sk"] == format!("page-{}", page_id(n))).unwrap();
+        let units = match size(&stored) {
+            ..=1000 => 1.0,
+            1001..1040 => continue,
+            1040.. => 2.0,
+        };
+        assert_eq!((calls.len(), calls[0].consumed), (1, Some(units)), "{} bytes", size(&stored));
+        seen[usize::from(units > 1.0)] += 1;
+    }
+    assert!(seen.iter().all(|times| *times > 5), "{seen:?}");
+}
