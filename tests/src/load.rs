@@ -74,12 +74,10 @@ impl fmt::Display for Report {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         let Self { sent, accepted, duplicate, stored, behind, memory, .. } = self;
         writeln!(f, "{sent} sent: {accepted} accepted, {duplicate} known; {stored} stored")?;
-        writeln!(
-            f,
-            "handler p50 {} us, p99 {} us; the last one began {behind:?} late",
-            quantile(&self.took, 0.5),
-            quantile(&self.took, 0.99)
-        )?;
+        if !self.took.is_empty() {
+            let (half, most) = (quantile(&self.took, 0.5), quantile(&self.took, 0.99));
+            writeln!(f, "handler p50 {half} us, p99 {most} us; the last one began {behind:?} late")?;
+        }
         if let Some((first, last)) = self.halves() {
             writeln!(f, "memory {first:.1} MB in the first half, {last:.1} MB in the last, of {} looks", memory.len())?;
         }
