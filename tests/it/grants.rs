@@ -38,8 +38,13 @@ async fn every_function_asks_for_all_that_it_is_granted_and_for_nothing_else() {
         let told = |set: &BTreeSet<Access>, other: &BTreeSet<Access>| -> Vec<String> {
             set.difference(other).map(Access::to_string).collect()
         };
-        assert_eq!(told(&function.grants, asked), [""; 0], "{} is granted what it never asks for", function.name);
-        assert_eq!(told(asked, &function.grants), [""; 0], "{} asks for what it is not granted", function.name);
+        assert_eq!(
+            told(&function.grants.tables, asked),
+            [""; 0],
+            "{} is granted what it never asks for",
+            function.name
+        );
+        assert_eq!(told(asked, &function.grants.tables), [""; 0], "{} asks for what it is not granted", function.name);
     }
 }
 
@@ -121,18 +126,19 @@ async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_
     for function in &template.functions {
         let granted: BTreeSet<String> = function
             .grants
+            .tables
             .iter()
             .map(|access| format!("dynamodb:{access}"))
-            .chain(function.other_grants.clone())
+            .chain(function.grants.others.clone())
             .collect();
         let sellers = sellers_of(&function.name, &cloud.variable(&template)).await;
         let at_start = cloud.asked();
         assert!(at_start.is_subset(&granted), "{} asks for what it is not granted: {at_start:?}", function.name);
-        assert!(at_start.is_superset(&function.other_grants), "{}: {at_start:?}", function.name);
+        assert!(at_start.is_superset(&function.grants.others), "{}: {at_start:?}", function.name);
         let now = SystemClock.now();
         assert_eq!(sellers.current(now).await.iter().count(), 1);
         assert_eq!(cloud.asked(), BTreeSet::new(), "what was read is kept");
         sellers.current(now + SignedDuration::from_mins(6)).await;
-        assert_eq!(cloud.asked(), function.other_grants, "{}", function.name);
+        assert_eq!(cloud.asked(), function.grants.others, "{}", function.name);
     }
 }

@@ -45,8 +45,10 @@ impl OneOrMore {
     }
 }
 
-#[derive(Default)]
-pub(super) struct Grants {
+/// What a function may.
+#[derive(Clone, Debug, Default)]
+pub struct Grants {
+    /// With tables and indices.
     pub tables: BTreeSet<Access>,
     /// `{action} on {resource}`, as the template names both.
     pub others: BTreeSet<String>,

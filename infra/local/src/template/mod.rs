@@ -6,14 +6,12 @@ mod resolve;
 #[cfg(test)]
 mod tests;
 
+pub use grants::Grants;
+
 use crate::dynamodb::Access;
 use serde::de::DeserializeOwned;
 use serde_json::{Map, Value};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{collections::BTreeMap, sync::OnceLock, time::Duration};
 
 /// The file that is deployed, kept in the binary so that it runs from anywhere.
 const DEPLOYED: &str = include_str!("../../../template.yaml");
@@ -49,12 +47,8 @@ pub struct Function {
     pub routes: Vec<Route>,
     pub streams: Vec<StreamMapping>,
     pub schedules: Vec<Schedule>,
-    /// What its role lets it do with tables and indices.
-    pub grants: BTreeSet<Access>,
-    /// What else its role lets it do: `secretsmanager:GetSecretValue on ${SellersSecret}`, say.
-    pub other_grants: BTreeSet<String>,
-    /// What its role lets Lambda do in its name: `logs:PutLogEvents on ${SlotsApiLogs.Arn}`, say.
-    pub platform_grants: BTreeSet<String>,
+    /// What its role lets it do.
+    pub grants: Grants,
 }
 
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -137,9 +131,7 @@ impl Template {
         }
         template.name_stream_tables(&resources)?;
         for function in &mut template.functions {
-            let granted = grants::of(&function.name, &resources)?;
-            (function.grants, function.other_grants) = (granted.tables, granted.others);
-            function.platform_grants = granted.platform;
+            function.grants = grants::of(&function.name, &resources)?;
         }
         Ok(template)
     }
@@ -159,7 +151,7 @@ impl Template {
 
     /// Whether a function's role lets it do this.
     pub fn grants(&self, function: &str, access: &Access) -> bool {
-        self.function(function).is_some_and(|function| function.grants.contains(access))
+        self.function(function).is_some_and(|function| function.grants.tables.contains(access))
     }
 
     /// Mappings name a stream by its table's logical id.

@@ -1,12 +1,9 @@
 //! Tables and functions, property by property: one that is not known here is refused rather than ignored.
 
-use super::{Function, Route, Schedule, StreamMapping, Table, Unreadable, Variable, part};
+use super::{Function, Grants, Route, Schedule, StreamMapping, Table, Unreadable, Variable, part};
 use serde::Deserialize;
 use serde_json::{Map, Value, json};
-use std::{
-    collections::{BTreeMap, BTreeSet},
-    time::Duration,
-};
+use std::{collections::BTreeMap, time::Duration};
 
 /// What `CreateTable` takes as it is written.
 const COPIED: [&str; 5] =
@@ -156,9 +153,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         routes: Vec::new(),
         streams: Vec::new(),
         schedules: Vec::new(),
-        grants: BTreeSet::new(),
-        other_grants: BTreeSet::new(),
-        platform_grants: BTreeSet::new(),
+        grants: Grants::default(),
         name: name.to_owned(),
     };
     for (event, trigger) in properties.events {

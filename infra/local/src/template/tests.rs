@@ -2,6 +2,7 @@
 
 use super::*;
 use serde_json::json;
+use std::collections::BTreeSet;
 
 fn with_event(event: &str) -> String {
     format!(
@@ -75,14 +76,14 @@ fn a_role_is_for_the_code_and_for_what_lambda_does_in_its_name() {
     let template = Template::deployed().unwrap();
     let of = |name| template.function(name).unwrap();
     let query = Access { action: "Query".to_owned(), table: "frontdesk-slots".to_owned(), index: None };
-    assert_eq!(of("slots-api").grants, BTreeSet::from([query]));
+    assert_eq!(of("slots-api").grants.tables, BTreeSet::from([query]));
     for function in &template.functions {
         let secret = "secretsmanager:GetSecretValue on ${SellersSecret}".to_owned();
-        assert_eq!(function.other_grants, BTreeSet::from([secret]), "{}", function.name);
+        assert_eq!(function.grants.others, BTreeSet::from([secret]), "{}", function.name);
     }
     let log = ["logs:CreateLogStream on ${SlotsApiLogs.Arn}", "logs:PutLogEvents on ${SlotsApiLogs.Arn}"];
-    assert_eq!(of("slots-api").platform_grants.iter().collect::<Vec<_>>(), log);
-    let worker = &of("booking-worker").platform_grants;
+    assert_eq!(of("slots-api").grants.platform.iter().collect::<Vec<_>>(), log);
+    let worker = &of("booking-worker").grants.platform;
     assert!(worker.contains("dynamodb:GetRecords on ${EventsTable.StreamArn}"), "{worker:?}");
     assert!(worker.contains("dynamodb:ListStreams on ${EventsTable.Arn}/stream/*"), "{worker:?}");
     assert!(worker.contains("sqs:SendMessage on ${StreamDeadLetters.Arn}"), "{worker:?}");
