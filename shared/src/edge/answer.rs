@@ -208,15 +208,16 @@ pub fn finish(request: &Request, function: &'static str, answer: Result<Response
     // Where the answer says that a booking stands: from here on, the worker's lines name it by this id alone.
     let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
     let booking = location.and_then(|location| location.rsplit_once('/')).map(|(_, id)| id);
-    tracing::info!(function, booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code = refused.unwrap_or("ok"), "request");
+    tracing::info!(booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code = refused.unwrap_or("ok"), "request");
     if let Some(code) = refused {
         Metrics::default().count("RequestsRefused", 1).emit(function, By::Code(code), SystemClock.now());
     }
-    let ids = Invocation::current().unwrap_or_else(|| Invocation::of_request(function, request));
-    let trace = ids.trace.map(|trace| format!("Root={trace}"));
-    for (name, id) in [("x-request-id", Some(ids.request)), (TRACE, trace)] {
-        if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
-            response.headers_mut().insert(name, id);
+    if let Some(Invocation { request, trace, .. }) = Invocation::current() {
+        let trace = trace.map(|trace| format!("Root={trace}"));
+        for (name, id) in [("x-request-id", Some(request)), (TRACE, trace)] {
+            if let Some(id) = id.and_then(|id| HeaderValue::from_str(&id).ok()) {
+                response.headers_mut().insert(name, id);
+            }
         }
     }
     response

@@ -1,6 +1,7 @@
 //! Which invocation a line is of: the function, our own request's id, and AWS's trace id.
 
 use lambda_http::{Context, Request, RequestExt as _};
+use serde::ser::SerializeMap;
 
 tokio::task_local! {
     static CURRENT: Invocation;
@@ -37,6 +38,12 @@ impl Invocation {
     /// Whatever `work` tells is told with these ids.
     pub async fn run<F: Future>(self, work: F) -> F::Output {
         CURRENT.scope(self, work).await
+    }
+
+    /// What every line of it has at its end.
+    pub(super) fn ids<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
+        line.serialize_entry("request.id", &self.request)?;
+        self.trace.iter().try_for_each(|trace| line.serialize_entry("trace.id", trace))
     }
 
     /// What is running now, if anything is.

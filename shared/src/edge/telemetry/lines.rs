@@ -48,19 +48,12 @@ impl Serialize for Line<'_> {
             line.serialize_entry(name, value)?;
         }
         line.serialize_entry("target", self.target)?;
-        ids(&mut line, self.fields.iter().any(|(name, _)| *name == "function"))?;
+        if let Some(invocation) = Invocation::current() {
+            line.serialize_entry("function", invocation.function)?;
+            invocation.ids(&mut line)?;
+        }
         line.end()
     }
-}
-
-/// The invocation's ids, which every line has at its end; its function too, where the line does not name it itself.
-pub(super) fn ids<M: serde::ser::SerializeMap>(line: &mut M, names_function: bool) -> Result<(), M::Error> {
-    let Some(Invocation { function, request, trace }) = Invocation::current() else { return Ok(()) };
-    if !names_function {
-        line.serialize_entry("function", function)?;
-    }
-    line.serialize_entry("request.id", &request)?;
-    trace.iter().try_for_each(|trace| line.serialize_entry("trace.id", trace))
 }
 
 /// An event's fields, in their order.

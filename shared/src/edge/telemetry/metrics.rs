@@ -1,6 +1,6 @@
 //! Metrics in the embedded metric format: CloudWatch reads them out of a log line.
 
-use super::{TAKER, lines::ids};
+use super::{Invocation, TAKER};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -104,7 +104,9 @@ impl Serialize for Line<'_> {
         for Metric { name, value } in self.metrics {
             line.serialize_entry(name, value)?;
         }
-        ids(&mut line, true)?;
+        if let Some(invocation) = Invocation::current() {
+            invocation.ids(&mut line)?;
+        }
         line.end()
     }
 }
