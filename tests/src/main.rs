@@ -96,7 +96,10 @@ fn flood<E: std::fmt::Display>(run: impl Future<Output = Result<load::Report, E>
         tokio::runtime::Builder::new_current_thread().enable_all().build().map_err(|error| error.to_string())?;
     let report = runtime.block_on(run).map_err(|error| error.to_string())?;
     let trouble = if report.balances() { report.trouble() } else { Some("the books do not balance") };
-    trouble.map_or(Ok(()), |trouble| Err(format!("{trouble}: {report}"))).map(|()| report)
+    match trouble {
+        None => Ok(report),
+        Some(trouble) => Err(format!("{trouble}: {report}")),
+    }
 }
 
 /// The report, if its books balance and the CRMs were answered in time.
