@@ -14,9 +14,8 @@ use local::{
 };
 use serde_json::{Value, json};
 use std::{
-    env,
     error::Error,
-    fmt, fs, process,
+    fmt, fs,
     sync::Arc,
     time::{Duration, Instant},
 };
@@ -160,37 +159,22 @@ pub async fn slots(rate: u64, seconds: u64) -> Result<Report, Trouble> {
 pub async fn soak(count: u64) -> Result<Report, Trouble> {
     let mut report = Report::default();
     let world = world().await?;
-    let empty = Empty::of(&world)?;
+    // The database before the first event: deleting a table would leave its stream's records.
+    let folder = tempfile::tempdir()?;
+    let empty = folder.path().join("empty.db");
+    let empty = empty.to_str().ok_or("the path is not UTF-8")?;
+    world.db.database().vacuum_into(empty)?;
     for n in 0..count {
         take(&world, &mut report, n).await;
         if (n + 1).is_multiple_of(LOOK) || n + 1 == count {
             report.stored += stored(&world);
             // The functions stay as they are; the database beneath them is as it was at the start.
-            world.db.database().restore_from(&empty.0)?;
+            world.db.database().restore_from(empty)?;
             report.memory.push(memory());
             report.took.clear();
         }
     }
     Ok(report)
-}
-
-/// The database before the first event, in a file for as long as this lives. Deleting a table would leave its stream's records.
-struct Empty(String);
-
-impl Empty {
-    fn of(world: &World) -> Result<Self, Trouble> {
-        let path = env::temp_dir().join(format!("frontdesk-soak-{}.db", process::id()));
-        let path = path.to_str().ok_or("the path is not UTF-8")?.to_owned();
-        world.db.database().vacuum_into(&path)?;
-        Ok(Self(path))
-    }
-}
-
-impl Drop for Empty {
-    fn drop(&mut self) {
-        // Nobody can be told that it stays.
-        drop(fs::remove_file(&self.0));
-    }
 }
 
 async fn take(world: &World, report: &mut Report, n: u64) {
