@@ -15,7 +15,7 @@ use frontdesk::{
     flow::{
         Clock,
         requarantine::{Reread, requarantine},
-        take_event::{BatchError, WebhookError, take_page_events, take_webhook},
+        take_event::{BatchError, Taken, WebhookError, take_page_events, take_webhook},
     },
     model::{
         event::Vendor,
@@ -113,25 +113,33 @@ async fn take_batch(
             "A batch takes 100 events at most.",
         ),
         BatchError::NotProven(NotProven) => Problem::not_authenticated(),
-        BatchError::Store(error) => unavailable(&error),
+        BatchError::Store { error, taken } => {
+            // What was stored is counted now: when the page tries again, it is a copy.
+            count(seller.0, &taken, now);
+            unavailable(&error)
+        }
     })?;
-    let mut metrics = Metrics::default();
-    let received = taken.accepted + taken.duplicate + taken.ignored + taken.rejected.len();
-    metrics
-        .count("EventsReceived", received)
-        .count("EventsStored", taken.accepted)
-        .count("EventsDuplicate", taken.duplicate);
-    metrics
-        .count("EventsIgnored", taken.ignored)
-        .count("EventsRejected", taken.rejected.len())
-        .count("EventsQuarantined", taken.quarantined);
-    metrics.emit(FUNCTION, By::Seller(seller.0.as_str()), now);
-    count_rejected(seller.0, taken.rejected.iter().map(|(_, code)| *code), now);
+    count(seller.0, &taken, now);
     let rejected: Vec<_> = taken.rejected.iter().map(|(index, code)| json!({"index": index, "code": code})).collect();
     Ok(answer::json(
         StatusCode::ACCEPTED,
         &json!({"accepted": taken.accepted, "duplicate": taken.duplicate, "ignored": taken.ignored, "rejected": rejected}),
     ))
+}
+
+/// The books balance: whatever was received is one of the others.
+fn count(seller: &SellerId, taken: &Taken, now: Timestamp) {
+    let mut metrics = Metrics::default();
+    metrics
+        .count("EventsReceived", taken.received)
+        .count("EventsStored", taken.accepted)
+        .count("EventsDuplicate", taken.duplicate)
+        .count("EventsIgnored", taken.ignored)
+        .count("EventsRejected", taken.rejected.len())
+        .count("EventsNotStored", taken.not_stored)
+        .count("EventsQuarantined", taken.quarantined);
+    metrics.emit(FUNCTION, By::Seller(seller.as_str()), now);
+    count_rejected(seller, taken.rejected.iter().map(|(_, code)| *code), now);
 }
 
 /// The parts of `EventsRejected`, so that the books balance code by code.
@@ -222,20 +230,19 @@ async fn webhook(
         secrets.is_some_and(|secrets| proof::webhook(secrets, request.headers(), secret))
     });
     let Some((seller, vendor)) = proven else { return Err(Problem::not_authenticated()) };
-    let (stored, kind) =
-        take_webhook(&app.events, seller, vendor, Trust::Bearer, body, now).await.map_err(|error| match error {
-            WebhookError::NotJson => Problem::not_json(),
-            WebhookError::NotProven(NotProven) => Problem::not_authenticated(),
-            WebhookError::Store(error) => unavailable(&error),
-        })?;
-    let new = stored == Stored::New;
-    let mut metrics = Metrics::default();
-    metrics
-        .count("EventsReceived", 1)
-        .count("EventsStored", usize::from(new))
-        .count("EventsDuplicate", usize::from(!new));
-    metrics.count("EventsQuarantined", usize::from(new && kind == Kind::Unknown));
-    metrics.emit(FUNCTION, By::Seller(seller.0.as_str()), now);
+    let taken = take_webhook(&app.events, seller, vendor, Trust::Bearer, body, now).await;
+    let one = Taken { received: 1, ..Taken::default() };
+    let (stored, kind) = taken.map_err(|error| match error {
+        WebhookError::NotJson => Problem::not_json(),
+        WebhookError::NotProven(NotProven) => Problem::not_authenticated(),
+        WebhookError::Store(error) => {
+            count(seller.0, &Taken { not_stored: 1, ..one.clone() }, now);
+            unavailable(&error)
+        }
+    })?;
+    let (new, unknown) = (stored == Stored::New, kind == Kind::Unknown);
+    let (accepted, duplicate, quarantined) = (usize::from(new), usize::from(!new), usize::from(new && unknown));
+    count(seller.0, &Taken { accepted, duplicate, quarantined, ..one }, now);
     Ok(answer::json(StatusCode::OK, &json!({"stored": new})))
 }
 

@@ -13,7 +13,7 @@ use crate::{
     store::{self, Events, events::Stored},
     vendors::{
         self,
-        collect::{self, Unreadable},
+        collect::{self, Batch, Unreadable},
     },
 };
 use futures_util::{StreamExt, stream};
@@ -22,9 +22,11 @@ use jiff::Timestamp;
 /// Writes under way at once for one batch.
 const AT_ONCE: usize = 16;
 
-/// What became of a batch: every event is counted once.
-#[derive(Debug, Default, PartialEq, Eq)]
+/// What became of a batch: every event that it carried is counted once.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Taken {
+    /// What the batch carried, whatever became of it.
+    pub received: usize,
     pub accepted: usize,
     pub duplicate: usize,
     /// A vendor's internal chatter.
@@ -33,6 +35,8 @@ pub struct Taken {
     pub rejected: Vec<(usize, &'static str)>,
     /// How many of the accepted are of kind `unknown`.
     pub quarantined: usize,
+    /// The store failed for these.
+    pub not_stored: usize,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -41,8 +45,9 @@ pub enum BatchError {
     Unreadable(#[from] Unreadable),
     #[error(transparent)]
     NotProven(#[from] NotProven),
-    #[error(transparent)]
-    Store(#[from] store::Error),
+    /// With what became of all of them.
+    #[error("{error}")]
+    Store { error: store::Error, taken: Taken },
 }
 
 /// A page's batch. One bad event never sinks the rest; a store that fails sinks all, and what was stored by then is a
@@ -56,9 +61,9 @@ pub async fn take_page_events(
 ) -> Result<Taken, BatchError> {
     let trust = if planted(Bug::PageIsTrusted) { Trust::Bearer } else { Trust::Claimed };
     Action::Store.require(trust)?;
-    let batch = collect::read(body, origin)?;
-    let mut taken = Taken { ignored: batch.chatter, rejected: batch.rejected, ..Taken::default() };
-    let mut writes = stream::iter(batch.events)
+    let Batch { received, events: drafts, chatter, rejected } = collect::read(body, origin)?;
+    let mut taken = Taken { received, ignored: chatter, rejected, ..Taken::default() };
+    let mut writes = stream::iter(drafts)
         .map(|(draft, page)| async move {
             let event = Event::of(seller, trust, now, page, draft);
             let people = people(&event, seller.1);
@@ -74,10 +79,16 @@ pub async fn take_page_events(
             }
             Ok(Stored::Duplicate) => taken.duplicate += 1,
             Err(_) if planted(Bug::EventNotStored) => taken.accepted += 1,
-            Err(error) => failed = Some(error),
+            Err(error) => {
+                taken.not_stored += 1;
+                failed = Some(error);
+            }
         }
     }
-    failed.map_or(Ok(taken), |error| Err(error.into()))
+    match failed {
+        None => Ok(taken),
+        Some(error) => Err(BatchError::Store { error, taken }),
+    }
 }
 
 /// A vendor's webhook, whose sender is proven to `trust`.

@@ -21,6 +21,8 @@ pub const MOST_EVENT_BYTES: usize = 32 * 1024;
 /// A batch as far as it can be read: one bad event never sinks the rest.
 #[derive(Debug, Default)]
 pub struct Batch {
+    /// How many it carried.
+    pub received: usize,
     /// With the page that each came from.
     pub events: Vec<(Draft, Option<String>)>,
     /// How many were a vendor's internal chatter.
@@ -59,7 +61,7 @@ pub fn read(body: &[u8], origin: &str) -> Result<Batch, Unreadable> {
     if body.events.len() > MOST_EVENTS {
         return Err(Unreadable::TooManyEvents);
     }
-    let mut batch = Batch::default();
+    let mut batch = Batch { received: body.events.len(), ..Batch::default() };
     for (index, raw) in body.events.iter().enumerate() {
         match event(raw, origin) {
             Ok((Read::Chatter, _)) => batch.chatter += 1,
