@@ -3,9 +3,14 @@
 use crm_intake::{App, config::Config, handle};
 use frontdesk::edge::{answer::Answer, env, telemetry};
 use lambda_http::{Error, run, service_fn};
+use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::ended(work().await)
+}
+
+async fn work() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
     let app = &App::connect(config).await?;

@@ -3,9 +3,14 @@
 use frontdesk::edge::{env, telemetry};
 use lambda_runtime::{Error, run, service_fn};
 use slot_cache::{App, config::Config, handle};
+use std::process::ExitCode;
 
 #[tokio::main(flavor = "current_thread")]
-async fn main() -> Result<(), Error> {
+async fn main() -> ExitCode {
+    telemetry::ended(work().await)
+}
+
+async fn work() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
     let app = &App::connect(config).await?;

@@ -49,6 +49,11 @@ struct Local {
 
 impl Local {
     fn start(machine: &Machine, arguments: &[&str]) -> Self {
+        Self::told_to(machine, arguments, Stdio::null())
+    }
+
+    /// With the functions' log lines somewhere.
+    fn told_to(machine: &Machine, arguments: &[&str], log: Stdio) -> Self {
         let [api, dynamodb, sim] = machine.ports.map(|port| port.to_string());
         let mut child = Command::new(env!("CARGO_BIN_EXE_local"))
             .args([
@@ -63,7 +68,8 @@ impl Local {
             ])
             .args(arguments)
             .stdout(Stdio::piped())
-            .stderr(Stdio::null())
+            .env("LOG_LEVEL", "info")
+            .stderr(log)
             .spawn()
             .expect("the binary was built for this test");
         let mut lines = BufReader::new(child.stdout.take().expect("stdout is piped")).lines().map_while(Result::ok);
@@ -189,14 +195,34 @@ fn killed_while_popin_holds_the_reply_there_is_one_effect_and_a_witness() {
     assert_eq!(local.sim("GET", "/_sim/schedules", &Value::Null).as_array().map(Vec::len), Some(1));
 }
 
-#[test]
-fn the_real_bootstraps_take_an_event_fill_the_diary_and_book() {
-    let functions = ["event-intake", "slot-cache", "slots-api", "crm-intake", "booking-worker"];
-    let packages = functions.iter().flat_map(|name| ["-p", name]);
+const FUNCTIONS: [&str; 5] = ["event-intake", "slot-cache", "slots-api", "crm-intake", "booking-worker"];
+
+fn build_functions() {
+    let packages = FUNCTIONS.iter().flat_map(|name| ["-p", name]);
     let built = Command::new(env!("CARGO")).arg("build").args(packages).stderr(Stdio::inherit()).status();
     assert!(built.expect("cargo runs").success(), "the functions do not build");
+}
+
+#[test]
+fn a_function_that_cannot_start_says_why_in_a_line_of_json() {
+    build_functions();
+    for name in FUNCTIONS {
+        let binary = std::path::Path::new(env!("CARGO_BIN_EXE_local")).with_file_name(name);
+        let ended = Command::new(binary).env_clear().output().expect("the binary was built just now");
+        assert!(!ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+        let line: Value = serde_json::from_slice(&ended.stdout).expect("one line of JSON");
+        assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("function.not_started")), "{line}");
+        let error = line["error"].as_str().expect("it says why");
+        assert!(error.starts_with("cannot start: ") && error.contains("AWS_REGION is not set"), "{error}");
+    }
+}
+
+#[test]
+fn the_real_bootstraps_take_an_event_fill_the_diary_and_book() {
+    build_functions();
     let machine = Machine::new();
-    let local = Local::start(&machine, &["--bootstraps"]);
+    let log = std::fs::File::create(machine.path("log")).expect("the folder can be written");
+    let local = Local::told_to(&machine, &["--bootstraps"], Stdio::from(log));
     let event = json!({"events": [{"id": "018f2b6e-7c1a-7e3b-9d0a-000000000001", "source": "popin", "name": "popin_open", "data": {"uid": "u"}}]});
     for (accepted, duplicate) in [(1, 0), (0, 1)] {
         let (status, body) =
@@ -215,4 +241,14 @@ fn the_real_bootstraps_take_an_event_fill_the_diary_and_book() {
     assert_eq!(status, 202);
     Local::until("the stream's booking", || local.booking(&id(&streamed))["witnessed_at"].is_string());
     assert_eq!(local.sim("GET", "/_sim/schedules", &Value::Null).as_array().map(Vec::len), Some(2));
+    drop(local);
+    // What their own formatter writes, and the runtime's lines with it.
+    let told = std::fs::read_to_string(machine.path("log")).expect("it was written");
+    let lines: Vec<Value> =
+        told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect();
+    for name in FUNCTIONS {
+        let mut own = lines.iter().filter(|line| line["function"] == name);
+        assert!(own.any(|line| line.get("_aws").is_some()), "{name} tells no metric: {told}");
+    }
+    assert!(!told.contains("Asha") && !told.contains("90000") && !told.contains("not-a-secret"), "{told}");
 }

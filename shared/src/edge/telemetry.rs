@@ -8,12 +8,21 @@ pub use invocation::{Invocation, TRACE};
 pub use lines::Lines;
 pub use metrics::{By, Metrics};
 
-use std::{io::Write, panic, sync::OnceLock};
+use super::env;
+use std::{error::Error, io::Write, panic, process::ExitCode, sync::OnceLock};
 use tracing::Level;
 use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
 /// Who takes the metrics' lines; nobody until somebody is named.
 static TAKER: OnceLock<fn(&str)> = OnceLock::new();
+
+/// What Lambda calls the function that this process is, `frontdesk-slots-api` say; nobody's where none is.
+static DEPLOYED: OnceLock<Option<String>> = OnceLock::new();
+
+/// A function by the name under which it was deployed: of two stacks in one account, each is told of by itself.
+fn deployed(function: &'static str) -> &'static str {
+    DEPLOYED.get().and_then(Option::as_deref).unwrap_or(function)
+}
 
 /// Our own crates, which say no more than ids however loud they are.
 pub const OURS: [&str; 7] =
@@ -35,9 +44,19 @@ pub fn init(level: Level) {
     let lines = Lines::to(print).with_filter(targets(level));
     let installed = tracing_subscriber::registry().with(lines).try_init();
     if installed.is_ok() {
+        DEPLOYED.get_or_init(|| env::variable("AWS_LAMBDA_FUNCTION_NAME"));
         metrics_to(print);
         panic::set_hook(Box::new(told_panic));
     }
+}
+
+/// How the process of a function ends. It ends by itself only when it cannot start, and its last line says why.
+pub fn ended(work: Result<(), Box<dyn Error + Send + Sync>>) -> ExitCode {
+    let Err(error) = work else { return ExitCode::SUCCESS };
+    // It may be the variable of the level that is wrong.
+    init(Level::INFO);
+    tracing::error!(function = deployed(""), error = %error, "function.not_started");
+    ExitCode::FAILURE
 }
 
 /// A panic is a line like any other. Where it was says enough: what it says may repeat a value.

@@ -1,6 +1,6 @@
 //! One line of JSON for each thing that is told: when, how loud, of which invocation, and its fields by their dotted names.
 
-use super::Invocation;
+use super::{Invocation, deployed};
 use crate::{edge::clock::SystemClock, flow::Clock as _, model::instant};
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 use serde_json::Value;
@@ -49,7 +49,7 @@ impl Serialize for Line<'_> {
         }
         line.serialize_entry("target", self.target)?;
         if let Some(invocation) = Invocation::current() {
-            line.serialize_entry("function", invocation.function)?;
+            line.serialize_entry("function", deployed(invocation.function))?;
             invocation.ids(&mut line)?;
         }
         line.end()

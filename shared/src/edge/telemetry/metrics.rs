@@ -1,6 +1,6 @@
 //! Metrics in the embedded metric format: CloudWatch reads them out of a log line.
 
-use super::{Invocation, TAKER};
+use super::{Invocation, TAKER, deployed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -92,7 +92,7 @@ impl Serialize for Line<'_> {
             metrics: self.metrics.iter().map(Named::of).collect(),
         };
         line.serialize_entry("_aws", &Aws { timestamp: self.now.as_millisecond(), directives: [directive] })?;
-        line.serialize_entry("function", self.function)?;
+        line.serialize_entry("function", deployed(self.function))?;
         let (seller, code) = match self.by {
             By::Function => (None, None),
             By::Seller(seller) => (Some(seller), None),
