@@ -80,6 +80,7 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     let now = app.clock.now();
     if deadline.duration_since(now) < seller.popin.timeout + SignedDuration::from_secs(1) {
         tracing::warn!(seller = %id, "slots.no_time_left");
+        Metrics::default().count("SlotRefreshFailures", 1).emit(FUNCTION, By::Seller(id.as_str()), now);
         return None;
     }
     let popin = Skew::of(&*app.transport, &*app.clock);
@@ -91,8 +92,13 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
             tracing::info!(seller = %id, slots, dropped, "slots.refreshed");
         }
         Ok(Refreshed::NotDue) => {}
-        Ok(Refreshed::Failed { code }) => {
+        Ok(Refreshed::Failed { code, failures, age }) => {
             metrics.count("SlotRefreshFailures", 1);
+            metrics.count("SlotRefreshFailuresInRow", usize::try_from(*failures).unwrap_or(usize::MAX));
+            // Also of a diary that nobody looks at.
+            if let Some(age) = age {
+                metrics.seconds("SlotAgeSeconds", age.as_secs_f64());
+            }
             if needs_person(code) {
                 tracing::error!(seller = %id, code, "slots.not_refreshed");
             } else {

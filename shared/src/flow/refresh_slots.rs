@@ -19,8 +19,8 @@ pub enum Refreshed {
     Done { slots: usize, dropped: usize },
     /// Not due, or somebody else's turn.
     NotDue,
-    /// The last good snapshot stays. A stable word for why.
-    Failed { code: &'static str },
+    /// The last good snapshot stays. A stable word for why; the how-manieth failure in a row; how old the snapshot is.
+    Failed { code: &'static str, failures: u32, age: Option<SignedDuration> },
 }
 
 pub async fn refresh_slots(
@@ -35,7 +35,7 @@ pub async fn refresh_slots(
     let owner = random.id(started);
     // The turn must outlast the call, or a second one would leave while the first is under way.
     let until = started + seller.popin.timeout + SignedDuration::from_secs(15);
-    let Turn::Ours { failures } = slots.take_turn(id, &owner, started, until).await? else {
+    let Turn::Ours { failures, good_at } = slots.take_turn(id, &owner, started, until).await? else {
         return Ok(Refreshed::NotDue);
     };
     let fetched = Client::new(&seller.popin, transport).slots().await;
@@ -53,15 +53,16 @@ pub async fn refresh_slots(
         Ok((snapshot, dropped)) => {
             slots.save_snapshot(id, &snapshot).await?;
             let next_due = Some(started + seller.slots.refresh);
-            slots.end_turn(id, &owner, &Refresh { next_due, failures: 0, last_error: None }).await?;
+            let refresh = Refresh { next_due, good_at: Some(snapshot.fetched_at), failures: 0, last_error: None };
+            slots.end_turn(id, &owner, &refresh).await?;
             Ok(Refreshed::Done { slots: snapshot.slots.len(), dropped })
         }
         Err((code, asked)) => {
             let failures = failures + 1;
             let wait = Backoff::refresh(seller.slots.refresh).wait(failures, random.chance(), asked);
-            let refresh = Refresh { next_due: Some(now + wait), failures, last_error: Some(code.to_owned()) };
+            let refresh = Refresh { next_due: Some(now + wait), good_at, failures, last_error: Some(code.to_owned()) };
             slots.end_turn(id, &owner, &refresh).await?;
-            Ok(Refreshed::Failed { code })
+            Ok(Refreshed::Failed { code, failures, age: good_at.map(|at| now.duration_since(at)) })
         }
     }
 }

@@ -27,6 +27,8 @@ pub struct Snapshot {
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Refresh {
     pub next_due: Option<Timestamp>,
+    /// When Popin was asked for what is the last good snapshot.
+    pub good_at: Option<Timestamp>,
     pub failures: u32,
     pub last_error: Option<String>,
 }

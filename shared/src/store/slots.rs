@@ -30,8 +30,8 @@ pub struct Slots {
 /// Who may refresh now.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Turn {
-    /// We, with this many failures in a row behind us.
-    Ours { failures: u32 },
+    /// We, with this many failures in a row behind us since the last good answer.
+    Ours { failures: u32, good_at: Option<Timestamp> },
     /// Nobody: it is not due, or somebody else is at it.
     NotOurs,
 }
@@ -115,8 +115,8 @@ impl Slots {
         match sent {
             Ok(reply) => {
                 let item = reply.attributes.unwrap_or_default();
-                let failures = Reader { table: &self.table, item: &item }.maybe_number("failures").unwrap_or(0);
-                Ok(Turn::Ours { failures })
+                let Refresh { failures, good_at, .. } = refresh(&Reader { table: &self.table, item: &item });
+                Ok(Turn::Ours { failures, good_at })
             }
             Err(error) if lost(&error) => Ok(Turn::NotOurs),
             Err(error) => Err(Error::of(&self.table, &error)),
@@ -164,15 +164,17 @@ impl Slots {
             .expression_attribute_values(":me", s(owner))
             .expression_attribute_values(":due", n(next_due))
             .expression_attribute_values(":failures", n(refresh.failures));
-        update = match &refresh.last_error {
-            Some(error) => update
+        update = match (&refresh.last_error, refresh.good_at) {
+            (Some(error), _) => update
                 .update_expression(
                     "SET next_due = :due, failures = :failures, last_error = :error REMOVE lease_until, lease_owner",
                 )
                 .expression_attribute_values(":error", s(error)),
-            None => update.update_expression(
-                "SET next_due = :due, failures = :failures REMOVE lease_until, lease_owner, last_error",
-            ),
+            (None, good_at) => update
+                .update_expression(
+                    "SET next_due = :due, failures = :failures, good_at = :good REMOVE lease_until, lease_owner, last_error",
+                )
+                .expression_attribute_values(":good", n(good_at.map_or(0, Timestamp::as_millisecond))),
         };
         match update.send().await {
             Ok(_) => Ok(()),
@@ -250,8 +252,10 @@ pub enum Read {
 }
 
 fn refresh(read: &Reader<'_>) -> Refresh {
+    let time = |field| read.maybe_number(field).and_then(|at| Timestamp::from_millisecond(at).ok());
     Refresh {
-        next_due: read.maybe_number("next_due").and_then(|due| Timestamp::from_millisecond(due).ok()),
+        next_due: time("next_due"),
+        good_at: time("good_at"),
         failures: read.maybe_number("failures").unwrap_or(0),
         last_error: read.maybe_text("last_error").map(str::to_owned),
     }
