@@ -13,6 +13,8 @@ use sim::crms::KEY;
 pub const SECRET: &str = "a-crm-secret-0123456789";
 pub const OLD_SECRET: &str = "the-secret-before-0123456789";
 pub const ACCESS_TOKEN: &str = "a-crm-access-token-0123456789";
+/// Shown to a CRM for a token of its own.
+pub const CLIENT_SECRET: &str = "a-client-secret-0123456789";
 pub const PUBLIC_URL: &str = "https://api.example.com/v1/crm/acme/hubspot?x=a%40b";
 pub const ORGANIZATION: &str = "00D000000000001EAA";
 
@@ -26,7 +28,7 @@ pub fn with_crms(change: impl FnOnce(&mut Value)) -> Value {
                         "api_base": "http://hubspot.test"},
             "salesforce": {"path_secrets": [SECRET], "tokens": [SECRET], "organization_ids": ["00D000000000001"]},
             "zoho": {"tokens": [SECRET], "api_base": "http://zoho.test/crm/zoho",
-                     "write_back": {"client_id": "client", "client_secret": "secret", "refresh_token": KEY, "accounts_base": "http://zoho.test/crm/zoho"}},
+                     "write_back": {"client_id": "client", "client_secret": CLIENT_SECRET, "refresh_token": KEY, "accounts_base": "http://zoho.test/crm/zoho"}},
             "leadsquared": tokens, "freshsales": tokens,
             "pipedrive": {"users": [{"name": "frontdesk", "password": SECRET}], "access_token": ACCESS_TOKEN, "api_base": "http://pipedrive.test"},
             "shopify": {"secrets": [SECRET, OLD_SECRET]},

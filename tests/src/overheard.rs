@@ -1,9 +1,9 @@
 //! One ear for the whole test run: a log line of any test that tells of a person or a secret makes that run fail.
 
 use crate::{
-    crm_ways::{ACCESS_TOKEN, OLD_SECRET, SECRET},
-    shop::{API_KEY, POPIN_KEY, POPIN_TOKEN, STANDARD_SECRET, WEBHOOK_KEY},
-    written_back::NOTIFY_SECRET,
+    crm_ways::{ACCESS_TOKEN, CLIENT_SECRET, OLD_SECRET, SECRET},
+    shop::{API_KEY, CHILI_SECRET, POPIN_KEY, POPIN_TOKEN, STANDARD_SECRET, WEBHOOK_KEY},
+    written_back::{NOTIFY_SECRET, TOKEN},
 };
 use frontdesk::edge::telemetry;
 use std::{
@@ -81,7 +81,7 @@ pub fn nothing_so_far() {
 
 /// What only a person's data or a secret has in it. Everybody in the tests is called Example, lives at example.com, and
 /// has a number from the block that is set aside, `90000 xxxxx`.
-const TELLING: [&str; 13] = [
+pub const TELLING: [&str; 18] = [
     "Asha",
     "Canary",
     "Guest Example",
@@ -95,6 +95,11 @@ const TELLING: [&str; 13] = [
     OLD_SECRET,
     ACCESS_TOKEN,
     NOTIFY_SECRET,
+    CHILI_SECRET,
+    CLIENT_SECRET,
+    TOKEN,
+    sim::crms::KEY,
+    sim::crms::ISSUED,
 ];
 
 /// Whether a line has any of it, or a number in any spelling that keeps its digits together.

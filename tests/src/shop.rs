@@ -25,6 +25,8 @@ pub const WEBHOOK_KEY: &str = "test-webhook-key-0123456789";
 /// What Frontdesk shows to Popin.
 pub const POPIN_KEY: &str = "popin-key-0123456789";
 pub const POPIN_TOKEN: &str = "popin-token-0123456789";
+/// It stands in a URL.
+pub const CHILI_SECRET: &str = "chili-path-secret-0123";
 pub const STANDARD_SECRET: &str = "whsec_MfKQ9r8GKYqrTwjUPD8ILPZIo2LaLaSw";
 
 /// Time as the test says.
@@ -84,7 +86,7 @@ pub fn sellers(change: impl FnOnce(&mut Value)) -> Value {
     let mut seller = json!({
         "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [API_KEY],
         "popin": {"base_url": "http://popin.test/api/v1", "api_key": POPIN_KEY, "token": POPIN_TOKEN, "timeout_seconds": 1},
-        "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": ["chili-path-secret-0123"]}},
+        "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": [CHILI_SECRET]}},
         "crm": {"standard": {"secrets": [STANDARD_SECRET]}},
         "booking": {"webhooks_wired": true}
     });

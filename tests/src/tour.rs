@@ -4,7 +4,7 @@ use crate::{
     canary::{EMAIL, NAME, NUMBER, forget},
     crm_ways::{Way, with_crms},
     overheard,
-    shop::{Shop, lead, page_id, sellers},
+    shop::{CHILI_SECRET, Shop, lead, page_id, sellers},
     written_back::{NOTIFY_SECRET, minutes},
 };
 use frontdesk::{
@@ -18,6 +18,7 @@ use frontdesk::{
     store::Events,
     vendors,
 };
+use http::Method;
 use jiff::SignedDuration;
 use local::{
     dynamodb::{DbCall, DbFault},
@@ -78,6 +79,8 @@ async fn events(shop: &Shop) {
     ] {
         shop.popin_webhook(body.to_string()).await;
     }
+    let path = format!("/v1/webhooks/acme/chili-piper/{CHILI_SECRET}");
+    shop.send(Method::POST, &path, &[], json!({"type": "Created"}).to_string()).await;
     store_as_unknown(shop).await;
     shop.tick("event-intake").await;
 }
@@ -170,6 +173,8 @@ async fn crms() -> Vec<DbCall> {
     let shop = Shop::with(document).await;
     shop.tick("slot-cache").await;
     let (whole, thin) = (Way::LeadSquared, Way::HubSpotApp);
+    // With its secret in the path.
+    Way::Outbound.send(&shop, &Way::Outbound.body(9)).await;
     whole.send(&shop, &whole.body(1)).await;
     thin.keep_record(&shop, 2);
     thin.send(&shop, &thin.body(2)).await;

@@ -2,6 +2,7 @@
 
 use crate::{
     back_room::BackRoom,
+    crm_ways::CLIENT_SECRET,
     shop::{Shop, lead, sellers},
 };
 use frontdesk::{
@@ -18,10 +19,13 @@ pub const NOTIFY_SECRET: &str = "whsec_MDEyMzQ1Njc4OTAxMjM0NTY3ODkwMTIzNDU2Nzg5M
 /// A field of Pipedrive's, by its hash.
 pub const HASHES: [&str; 2] = ["0123456789abcdef0123456789abcdef01234567", "89abcdef0123456789abcdef0123456789abcdef"];
 
+/// What CRMs without a signature show.
+pub const TOKEN: &str = "a-token-of-16-characters";
+
 /// Every CRM, and the seller's own URL when `notify` says so.
 pub fn written_back(notify: bool) -> Value {
     sellers(|seller| {
-        let token = "a-token-of-16-characters";
+        let token = TOKEN;
         seller["crm"]["hubspot"] = json!({
             "client_secrets": [token], "public_url": "https://api.example.com/v1/crm/acme/hubspot", "api_base": format!("{AT}/hubspot"),
             "write_back": {"access_token": KEY, "fields": {"state": "vc_state", "join_url": "vc_join_url", "start_at": "vc_start_at", "reason": "vc_reason", "booking_id": "vc_booking"}},
@@ -32,7 +36,7 @@ pub fn written_back(notify: bool) -> Value {
         });
         seller["crm"]["zoho"] = json!({
             "tokens": [token], "api_base": format!("{AT}/zoho"),
-            "write_back": {"client_id": "client", "client_secret": "secret", "refresh_token": KEY, "accounts_base": format!("{AT}/zoho"), "fields": {"state": "Call_State", "join_url": "Call_Link"}},
+            "write_back": {"client_id": "client", "client_secret": CLIENT_SECRET, "refresh_token": KEY, "accounts_base": format!("{AT}/zoho"), "fields": {"state": "Call_State", "join_url": "Call_Link"}},
         });
         seller["crm"]["leadsquared"] = json!({
             "tokens": [token], "api_base": format!("{AT}/leadsquared"),

@@ -14,6 +14,7 @@ mod zoho;
 
 pub use faults::{CrmFault, CrmFaultOrder};
 pub use receiver::Message;
+pub use tokens::ISSUED;
 
 use crate::replies;
 use bytes::Bytes;

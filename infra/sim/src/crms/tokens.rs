@@ -2,6 +2,8 @@
 
 use jiff::{SignedDuration, Timestamp};
 
+/// How every token begins.
+pub const ISSUED: &str = "a-simulated-access-token";
 const LIFE: SignedDuration = SignedDuration::from_hours(1);
 
 #[derive(Default)]
@@ -13,7 +15,7 @@ pub(super) struct Issued {
 impl Issued {
     pub(super) fn issue(&mut self, crm: &str, now: Timestamp) -> String {
         self.count += 1;
-        let token = format!("{crm}-token-{}", self.count);
+        let token = format!("{ISSUED}-{crm}-{}", self.count);
         self.alive.push((token.clone(), now + LIFE));
         token
     }
