@@ -111,7 +111,8 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
     if event.get("Records").is_none() {
         return sweep(app, patience).await;
     }
-    let batch: Event = serde_json::from_value(event)?;
+    // What serde says of it may repeat a value of the record.
+    let batch: Event = serde_json::from_value(event).map_err(|_| "the batch is not of a table's stream")?;
     let sellers = app.sellers.current(app.clock.now()).await;
     let (patience, sellers) = (&patience, &sellers);
     let records = batch.records.into_iter().map(|record| (line_of(&record), record));
@@ -331,8 +332,8 @@ async fn advance(
     let desk = app.desk(seller_id, seller);
     let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
     match Box::pin(advance_booking(&desk, id, patience)).await? {
-        Advanced::Worked { booking, refused } => {
-            booking_view::tell(&booking, refused, FUNCTION, app.clock.now());
+        Advanced::Worked { booking, run } => {
+            booking_view::tell(&booking, run, FUNCTION, app.clock.now());
             Ok(rests(&booking))
         }
         // Its caller waited, and has carried it to its end.

@@ -56,23 +56,31 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
     };
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
     let crm = parked.connector.as_str();
+    // What crm-intake has counted as pending ends as one of these.
+    let mut metrics = Metrics::default();
     match Box::pin(run_parked(&desk, &app.tokens, parked)).await? {
         Taken::Booked(requested) => {
-            if requested.new {
-                booking_view::tell_new(&requested.booking, FUNCTION, app.clock.now());
+            if let Some(run) = requested.run {
+                booking_view::tell(&requested.booking, run, FUNCTION, app.clock.now());
             }
+            metrics.count("TriggersBooked", 1);
             tracing::info!(seller = %seller_id, crm, trigger.id = %id, booking.id = %requested.booking.id, "trigger.read_back");
         }
         Taken::Pending(_) => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
         Taken::Parked { code, .. } => {
             tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked");
-            let mut metrics = Metrics::default();
             metrics.count("TriggersParked", 1);
-            metrics.emit(FUNCTION, By::Seller(seller_id.as_str()), app.clock.now());
         }
-        Taken::Ignored(code) => tracing::info!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.ignored"),
-        Taken::Erased => tracing::info!(seller = %seller_id, crm, trigger.id = %id, "trigger.erased"),
+        Taken::Ignored(code) => {
+            tracing::info!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.ignored");
+            metrics.count("TriggersIgnored", 1);
+        }
+        Taken::Erased => {
+            tracing::info!(seller = %seller_id, crm, trigger.id = %id, "trigger.erased");
+            metrics.count("TriggersDuplicate", 1);
+        }
     }
+    metrics.emit(FUNCTION, By::Seller(seller_id.as_str()), app.clock.now());
     Ok(())
 }
 

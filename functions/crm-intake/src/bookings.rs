@@ -1,6 +1,10 @@
 //! Our own bookings API: create with an idempotency key, read, and settle what needs a human.
 
-use crate::{App, unavailable};
+use crate::{
+    App,
+    books::{self, Outcome},
+    unavailable,
+};
 use frontdesk::{
     crm::{Unusable, request},
     edge::{
@@ -9,7 +13,7 @@ use frontdesk::{
         proof,
     },
     flow::{
-        advance_booking::Patience,
+        advance_booking::{Patience, Run},
         request_booking::{RequestError, Requested, Trigger, request_booking},
         resolve_booking::{ResolveError, resolve_booking},
         retry_write_backs,
@@ -56,28 +60,29 @@ pub(crate) async fn book(
     let (id, seller) = seller;
     let wait = wait(request);
     let patience = patience(app, request);
-    let requested =
-        Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await.map_err(|error| match error {
-            RequestError::NotProven(_) => Problem::not_authenticated(),
-            RequestError::KeyReused => Problem::new(
-                StatusCode::UNPROCESSABLE_ENTITY,
-                "idempotency_key_reused",
-                "Idempotency key reused",
-                "This key was used for a request with another body.",
-            ),
-            RequestError::StillRunning => {
-                let detail = "The first request with this key has not ended yet: send it again in a moment.";
-                Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
-            }
-            RequestError::Erased => {
-                let detail = "This key made a booking of a person who asked to be forgotten since.";
-                Problem::new(StatusCode::GONE, "booking_erased", "Booking erased", detail)
-            }
-            RequestError::Unusable(problems) => unusable(&problems),
-            RequestError::Store(error) => unavailable(&error),
-        })?;
-    if requested.new {
-        booking_view::tell_new(&requested.booking, crate::FUNCTION, app.clock.now());
+    let requested = Box::pin(request_booking(&app.desk(id, seller), trigger, patience)).await;
+    books::count(&[Outcome::of(&requested)], id, app.clock.now());
+    let requested = requested.map_err(|error| match error {
+        RequestError::NotProven(_) => Problem::not_authenticated(),
+        RequestError::KeyReused => Problem::new(
+            StatusCode::UNPROCESSABLE_ENTITY,
+            "idempotency_key_reused",
+            "Idempotency key reused",
+            "This key was used for a request with another body.",
+        ),
+        RequestError::StillRunning => {
+            let detail = "The first request with this key has not ended yet: send it again in a moment.";
+            Problem::new(StatusCode::CONFLICT, "still_running", "Still running", detail).retry_after(1)
+        }
+        RequestError::Erased => {
+            let detail = "This key made a booking of a person who asked to be forgotten since.";
+            Problem::new(StatusCode::GONE, "booking_erased", "Booking erased", detail)
+        }
+        RequestError::Unusable(problems) => unusable(&problems),
+        RequestError::Store(error) => unavailable(&error),
+    })?;
+    if let Some(run) = requested.run {
+        booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
     }
     let mut response = answer(&requested, patience.is_some());
     if let (Some(seconds), Ok(response)) = (wait, &mut response) {
@@ -209,6 +214,7 @@ pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str
             }
             ResolveError::Store(error) => unavailable(&error),
         })?;
+    booking_view::tell(&booking, Run::WROTE, crate::FUNCTION, app.clock.now());
     Ok(answer::json(StatusCode::OK, &BookingView::of(&booking)))
 }
 

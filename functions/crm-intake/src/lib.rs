@@ -1,6 +1,7 @@
 //! CRM intake: CRM triggers and our own bookings API; a trigger is stored before it is answered.
 
 mod bookings;
+mod books;
 pub mod config;
 mod parked;
 mod people;

@@ -6,7 +6,10 @@ use crate::{
     unavailable,
 };
 use frontdesk::{
-    edge::answer::{self, Problem},
+    edge::{
+        answer::{self, Problem},
+        booking_view,
+    },
     flow::{
         Desk,
         request_booking::{RequestError, Taken, booked_since, run_parked},
@@ -79,7 +82,12 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     // Cut off wherever it was, it may be run again.
     let ran = run.map_err(|_| Problem::try_later())?.map_err(|error| failed(&error))?;
     match ran {
-        Taken::Booked(requested) => booked(&requested, false),
+        Taken::Booked(requested) => {
+            if let Some(run) = requested.run {
+                booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
+            }
+            booked(&requested, false)
+        }
         Taken::Pending(_) => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
         Taken::Ignored(code) => Ok(answer::json(StatusCode::OK, &json!({"state": "ignored", "code": code}))),
         Taken::Erased => Err(Problem::not_found()),

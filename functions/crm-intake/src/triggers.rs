@@ -3,6 +3,7 @@
 use crate::{
     App,
     bookings::{book, idempotency_key, patience},
+    books::{self, Outcome},
 };
 use frontdesk::{
     crm::{
@@ -15,7 +16,6 @@ use frontdesk::{
     edge::{
         answer::{self, MOST_WEBHOOK, Problem},
         booking_view::{self, BookingView},
-        telemetry::{By, Metrics},
     },
     flow::{
         Desk,
@@ -112,12 +112,10 @@ pub(crate) async fn store(
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
-    let became: Result<Vec<_>, RequestError> = took.into_iter().collect();
+    count(app, seller.0, &took);
+    let became: Result<Vec<_>, RequestError> = took.into_iter().map(|one| one.map(|(became, _)| became)).collect();
     let said = match became {
-        Ok(became) => {
-            count(app, seller.0, &became);
-            words::taken(connector, batch.form, &became)
-        }
+        Ok(became) => words::taken(connector, batch.form, &became),
         Err(RequestError::NotProven(_)) => return Problem::not_authenticated().response(),
         Err(error) => {
             tracing::error!(seller = %seller.0, crm = connector.as_str(), error = %error, "trigger.not_stored");
@@ -127,15 +125,10 @@ pub(crate) async fn store(
     answer::text(StatusCode::from_u16(said.status).expect("the table has statuses only"), said.content_type, said.body)
 }
 
-/// The books balance: every trigger of a batch is one of these.
-fn count(app: &App, seller: &SellerId, became: &[Became]) {
-    let mut metrics = Metrics::default();
-    let of = |is: fn(&Became) -> bool| became.iter().filter(|one| is(one)).count();
-    metrics.count("TriggersBooked", of(|one| matches!(one, Became::Booking(_))));
-    metrics.count("TriggersPending", of(|one| matches!(one, Became::Pending)));
-    metrics.count("TriggersParked", of(|one| matches!(one, Became::Parked(_))));
-    metrics.count("TriggersIgnored", of(|one| matches!(one, Became::Ignored)));
-    metrics.emit(crate::FUNCTION, By::Seller(seller.as_str()), app.clock.now());
+/// Those that were stored, also where another one of the batch was not: when the CRM sends all again, they are copies.
+fn count(app: &App, seller: &SellerId, took: &[Result<(Became, Outcome), RequestError>]) {
+    let outcomes: Vec<_> = took.iter().map(|one| one.as_ref().map_or(Outcome::NotStored, |(_, it)| *it)).collect();
+    books::count(&outcomes, seller, app.clock.now());
 }
 
 async fn take_one(
@@ -144,35 +137,36 @@ async fn take_one(
     connector: Connector,
     told: (Trust, Told),
     wait: Option<Patience>,
-) -> Result<Became, RequestError> {
+) -> Result<(Became, Outcome), RequestError> {
     let (trust, told) = told;
     // By these the worker's lines name what became of it.
     let (mut booking, mut trigger) = (None, None);
-    let (became, outcome) = match Box::pin(take_trigger(desk, connector, trust, told, wait)).await? {
+    let (became, counted, outcome) = match Box::pin(take_trigger(desk, connector, trust, told, wait)).await? {
         Taken::Booked(requested) => {
-            if requested.new {
-                booking_view::tell_new(&requested.booking, crate::FUNCTION, app.clock.now());
+            if let Some(run) = requested.run {
+                booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
             }
             booking = Some(requested.booking.id.to_string());
-            (Became::Booking(facts(&BookingView::of(&requested.booking))), "booked")
+            let counted = if requested.again { Outcome::Duplicate } else { Outcome::Booked };
+            (Became::Booking(facts(&BookingView::of(&requested.booking))), counted, "booked")
         }
         Taken::Pending(id) => {
             trigger = Some(id.to_string());
-            (Became::Pending, "pending")
+            (Became::Pending, Outcome::Pending, "pending")
         }
         Taken::Parked { id, code } => {
             tracing::warn!(seller = %desk.id, crm = connector.as_str(), trigger.id = %id, code, "trigger.parked");
             trigger = Some(id.to_string());
-            (Became::Parked(code), "parked")
+            (Became::Parked(code), Outcome::Parked, "parked")
         }
         Taken::Ignored(code) => {
             tracing::info!(seller = %desk.id, crm = connector.as_str(), code, "trigger.ignored");
-            (Became::Ignored, "ignored")
+            (Became::Ignored, Outcome::Ignored, "ignored")
         }
-        Taken::Erased => (Became::Ignored, "erased"),
+        Taken::Erased => (Became::Ignored, Outcome::Duplicate, "erased"),
     };
     tracing::info!(seller = %desk.id, crm = connector.as_str(), booking.id = booking, trigger.id = trigger, outcome, "trigger.taken");
-    Ok(became)
+    Ok((became, counted))
 }
 
 /// What a flow may branch on.
@@ -215,8 +209,10 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
         };
         let desk = &app.desk(id, seller);
         let told = (Trust::Bearer, crm::salesforce::event(event, config));
-        let became = Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await?;
-        count(app, id, &[became]);
+        let took = [Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await];
+        count(app, id, &took);
+        let [took] = took;
+        took?;
         taken += 1;
     }
     if taken == 0 {

@@ -2,6 +2,7 @@
 
 use crate::{
     edge::telemetry::{By, Metrics},
+    flow::advance_booking::Run,
     model::{
         booking::{Booking, Said},
         diary::Slot,
@@ -218,25 +219,22 @@ fn said(booking: &Booking) -> Vec<SaidView> {
     words.iter().map(view).collect()
 }
 
-/// One line and the metrics for where a booking stands after a run, in which Popin refused so many slots that it had offered.
-pub fn tell(booking: &Booking, refused: usize, function: &'static str, now: Timestamp) {
+/// One line for where a booking stands after a run, and the metrics of what the run itself did: what somebody else did
+/// is counted where it was done.
+pub fn tell(booking: &Booking, run: Run, function: &'static str, now: Timestamp) {
     let mut metrics = Metrics::default();
+    let brought = usize::from(run.brought);
     match &booking.state {
-        State::Scheduled { .. } => metrics.count("BookingsScheduled", 1),
-        State::NoSlot { .. } => metrics.count("BookingsNoSlot", 1),
-        State::Refused { .. } => metrics.count("BookingsRefused", 1),
-        State::InDoubt { .. } => metrics.count("BookingsInDoubt", 1),
-        State::NeedsHuman { .. } => metrics.count("BookingsNeedingHuman", 1),
+        State::Scheduled { .. } => metrics.count("BookingsScheduled", brought),
+        State::NoSlot { .. } => metrics.count("BookingsNoSlot", brought),
+        State::Refused { .. } => metrics.count("BookingsRefused", brought),
+        State::InDoubt { .. } => metrics.count("BookingsInDoubt", brought),
+        State::NeedsHuman { .. } => metrics.count("BookingsNeedingHuman", brought),
         State::Requested | State::Captured { .. } | State::SlotHeld { .. } | State::Scheduling { .. } => {
-            metrics.count("BookingsWaiting", 1)
+            metrics.count("BookingsWaiting", brought)
         }
     };
-    metrics.count("PhantomSlots", refused);
+    metrics.count("PhantomSlots", run.refused);
     metrics.emit(function, By::Seller(booking.seller.as_str()), now);
     tracing::info!(seller = %booking.seller, booking.id = %booking.id, booking.state = booking.state.as_str(), "booking.advanced");
-}
-
-/// The same of a booking that this run has made: whatever was refused was refused in it.
-pub fn tell_new(booking: &Booking, function: &'static str, now: Timestamp) {
-    tell(booking, booking.refused_slots.len(), function, now);
 }

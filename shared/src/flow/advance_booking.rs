@@ -36,12 +36,26 @@ pub struct Patience {
     pub urgent: bool,
 }
 
+/// What a run did, for whoever tells of it.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Run {
+    /// It was this run that brought the booking into the state that it is in. Else it was there before, or was brought
+    /// there by somebody else, who tells of it.
+    pub brought: bool,
+    /// Slots that Popin had offered, and refused in this run.
+    pub refused: usize,
+}
+
+impl Run {
+    /// It wrote down how the booking is, and asked nobody.
+    pub const WROTE: Self = Self { brought: true, refused: 0 };
+}
+
 #[derive(Debug)]
 pub enum Advanced {
     Worked {
         booking: Box<Booking>,
-        /// Slots that Popin had offered, and refused meanwhile.
-        refused: usize,
+        run: Run,
     },
     /// It is at rest, or waits for its time; nothing was done.
     NotDue(Box<Booking>),
@@ -62,10 +76,8 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
             {
                 booking.state = State::SlotHeld { customer, held };
             }
-            let before = booking.refused_slots.len();
-            let booking = Box::new(Box::pin(work(desk, *booking, &owner, patience)).await?);
-            let refused = booking.refused_slots.len().saturating_sub(before);
-            Ok(Advanced::Worked { booking, refused })
+            let (booking, run) = Box::pin(work(desk, *booking, &owner, patience)).await?;
+            Ok(Advanced::Worked { booking: Box::new(booking), run })
         }
         Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),
@@ -78,11 +90,14 @@ pub(super) async fn work(
     booking: Booking,
     owner: &str,
     patience: Patience,
-) -> Result<Booking, store::Error> {
-    let mut run = Worker { desk, owner, patience, turn: Turn::default() };
+) -> Result<(Booking, Run), store::Error> {
+    let mut run = Worker { desk, owner, patience, turn: Turn::default(), brought_to: None, refused: 0 };
     let worked = Box::pin(walk(&mut run, booking)).await;
     run.leave().await;
-    worked
+    let booking = worked?;
+    let brought = run.brought_to == Some(booking.state.as_str());
+    let run = Run { brought, refused: run.refused };
+    Ok((booking, run))
 }
 
 /// The loop: ask the state, act, write down what happened.
@@ -138,6 +153,9 @@ struct Worker<'a> {
     owner: &'a str,
     patience: Patience,
     turn: Turn,
+    /// The state that it brought the booking into last.
+    brought_to: Option<&'static str>,
+    refused: usize,
 }
 
 impl<'a> Worker<'a> {
@@ -179,7 +197,7 @@ impl<'a> Worker<'a> {
     }
 
     /// Pins the best free slot; a place that another booking took meanwhile makes the next one the best.
-    async fn pick(&self, booking: Booking) -> Result<Done, store::Error> {
+    async fn pick(&mut self, booking: Booking) -> Result<Done, store::Error> {
         let (rules, now) = (&self.desk.seller.slots, self.desk.clock.now());
         let diary = self.desk.slots.read(self.desk.id, now, Read::Consistent).await?;
         let Some(snapshot) = diary.usable(rules, now) else {
@@ -253,7 +271,8 @@ impl<'a> Worker<'a> {
     }
 
     /// Popin refused a slot that it had offered: it leaves the diary at once, and the booking takes another or ends.
-    async fn refused(&self, booking: Booking) -> Result<Done, store::Error> {
+    async fn refused(&mut self, booking: Booking) -> Result<Done, store::Error> {
+        self.refused += 1;
         if let Some(held) = booking.state.held() {
             // The refusal itself matters more than the note of it.
             let now = self.desk.clock.now();
@@ -265,7 +284,7 @@ impl<'a> Worker<'a> {
     }
 
     /// The held slot is no more: another one, or the end for a caller who wanted no other.
-    async fn let_go(&self, booking: Booking, why: Outcome) -> Result<Done, store::Error> {
+    async fn let_go(&mut self, booking: Booking, why: Outcome) -> Result<Done, store::Error> {
         if !booking.call.insists() {
             return self.commit(booking, why).await;
         }

@@ -8,7 +8,7 @@ pub use self::triggers::{Taken, booked_since, run_parked, take_trigger};
 
 use super::{
     Desk,
-    advance_booking::{Advanced, Patience, advance_booking, work},
+    advance_booking::{Advanced, Patience, Run, advance_booking, work},
 };
 use crate::{
     crm::{Unusable, back},
@@ -71,6 +71,10 @@ pub struct Requested {
     pub new: bool,
     /// The same person had asked with another key, a moment before: this is that booking.
     pub joined: bool,
+    /// The key was known: a copy of a request that had been taken before.
+    pub again: bool,
+    /// What was done to the booking for this request, if anything was.
+    pub run: Option<Run>,
 }
 
 /// Durable when it returns. For a caller that waits, the booking is worked on until it rests or the wait is over.
@@ -119,18 +123,23 @@ pub async fn request_booking(
         };
         match created {
             Created::New => {
-                let booking = match wait {
+                let (booking, run) = match wait {
                     Some(patience) => Box::pin(work(desk, booking, &owner, patience)).await?,
-                    None => booking,
+                    None => (booking, Run::WROTE),
                 };
-                return Ok(Requested { booking, new: true, joined: false });
+                // To be requested is a state, too.
+                let brought = run.brought || matches!(booking.state, State::Requested);
+                let run = Run { brought, ..run };
+                return Ok(Requested { booking, new: true, joined: false, again: false, run: Some(run) });
             }
             Created::Existing(known) => return existing(desk, known, wait).await,
             Created::Recent(first) => match desk.bookings.get(desk.id, &first).await? {
                 Some(booking) if may_be_joined(&booking.state) => {
                     let known = desk.bookings.join(desk.id, &idempotency, &first, now).await?;
+                    let again = known.is_some();
                     let joins = Known { booking: first, same_request: true, joined: true };
-                    return existing(desk, known.unwrap_or(joins), wait).await;
+                    let requested = existing(desk, known.unwrap_or(joins), wait).await?;
+                    return Ok(Requested { again, ..requested });
                 }
                 // It ended with nothing, or is gone: this one takes its place.
                 Some(_) | None => window.instead_of = Some(first),
@@ -190,6 +199,7 @@ fn booking(
     }
 }
 
+/// The booking of a key that is known.
 async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Result<Requested, RequestError> {
     if !known.same_request {
         return Err(RequestError::KeyReused);
@@ -197,8 +207,11 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
     let (id, joined) = (&known.booking, known.joined);
     if let Some(patience) = wait {
         match Box::pin(advance_booking(desk, id, patience)).await? {
-            Advanced::Worked { booking, .. } | Advanced::NotDue(booking) => {
-                return Ok(Requested { booking: *booking, new: false, joined });
+            Advanced::Worked { booking, run } => {
+                return Ok(Requested { booking: *booking, new: false, joined, again: true, run: Some(run) });
+            }
+            Advanced::NotDue(booking) => {
+                return Ok(Requested { booking: *booking, new: false, joined, again: true, run: None });
             }
             // Whoever joins is told of the booking as it stands: its first caller is served by the one who is at it.
             Advanced::Held if joined => {}
@@ -207,5 +220,5 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
         }
     }
     let booking = desk.bookings.get(desk.id, id).await?.ok_or(RequestError::Erased)?;
-    Ok(Requested { booking, new: false, joined })
+    Ok(Requested { booking, new: false, joined, again: true, run: None })
 }

@@ -47,13 +47,13 @@ impl Worker<'_> {
         }
     }
 
-    pub(super) async fn commit(&self, booking: Booking, outcome: Outcome) -> Result<Done, store::Error> {
+    pub(super) async fn commit(&mut self, booking: Booking, outcome: Outcome) -> Result<Done, store::Error> {
         self.save(booking, outcome, None).await?.done()
     }
 
     /// Writes what happened. Where somebody wrote meanwhile, what happened is told to the booking as it is now.
     pub(super) async fn save(
-        &self,
+        &mut self,
         mut booking: Booking,
         outcome: Outcome,
         wait: Option<SignedDuration>,
@@ -79,6 +79,9 @@ impl Worker<'_> {
             match saved {
                 Saved::Done => {
                     tracing::info!(booking.id = %next.id, seller = %next.seller, booking.state = next.state.as_str(), outcome = outcome.as_str(), "booking.step");
+                    if next.state.as_str() != booking.state.as_str() {
+                        self.brought_to = Some(next.state.as_str());
+                    }
                     let goes_on = next.lease.is_some();
                     return Ok(Wrote::Done(if goes_on { Done::On(next) } else { Done::Paused(next) }));
                 }

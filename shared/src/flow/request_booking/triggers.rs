@@ -226,7 +226,9 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
         let idempotency = Idempotency::sealed(secret, connector.as_str(), &told.key, &told.key);
         if let Some(known) = desk.bookings.known(desk.id, &idempotency, now).await? {
             let booking = desk.bookings.get(desk.id, &known.booking).await?;
-            let booked = |booking| Taken::Booked(Box::new(Requested { booking, new: false, joined: known.joined }));
+            let booked = |booking| {
+                Taken::Booked(Box::new(Requested { booking, new: false, joined: known.joined, again: true, run: None }))
+            };
             return Ok(Some(booking.map_or(Taken::Erased, booked)));
         }
     }
