@@ -123,6 +123,9 @@ def check_functions(sam, functions):
         require("HttpApi" in events or bound == "Reserves", name, "asks Popin without a bound")
         if "HttpApi" in events and isinstance(timeout, int):
             require(timeout < GATEWAY_GIVES_UP, name, f"runs on ({timeout} s) when the gateway has given up (30 s)")
+        # A tick is invoked asynchronously: by itself Lambda would run one that failed twice more, for up to six hours.
+        once = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+        require("ScheduleV2" not in events or f.get("EventInvokeConfig") == once, name, "runs a tick that failed again, beside the next one")
         group = f.get("LoggingConfig", {}).get("LogGroup")
         require(sam.names(group, "AWS::Logs::LogGroup", None), name, "has no log group of this template")
         used[group["Ref"] if isinstance(group, dict) else None] += 1
