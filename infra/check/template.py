@@ -36,6 +36,8 @@ AWS_METRICS = {
 }  # fmt: skip
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
+# What is set aside for whom, as the template's comments count it; Lambda keeps 100 for the rest of an account.
+SET_ASIDE, UNRESERVED = {"SlotCacheFunction": 2, "BookingWorkerFunction": 12}, 100
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
 
 faults = []
@@ -119,8 +121,10 @@ def check_functions(sam, functions):
         events = [e["Type"] for e in f.get("Events", {}).values()]
         require(events, name, "is started by nothing")
         # What is not a caller's may wait, and calls Popin: it is bounded.
-        bound = f.get("ReservedConcurrentExecutions", {}).get("Fn::If", [None])[0]
-        require("HttpApi" in events or bound == "Reserves", name, "asks Popin without a bound")
+        require("HttpApi" in events or name in SET_ASIDE, name, "asks Popin without a bound")
+        bound = {"Fn::If": ["Reserves", SET_ASIDE[name], {"Ref": "AWS::NoValue"}]} if name in SET_ASIDE else None
+        got = f.get("ReservedConcurrentExecutions")
+        require(got == bound, name, f"has {got} set aside, not {bound}")
         if "HttpApi" in events and isinstance(timeout, int):
             require(timeout < GATEWAY_GIVES_UP, name, f"runs on ({timeout} s) when the gateway has given up (30 s)")
         # A tick is invoked asynchronously: by itself Lambda would run one that failed twice more, for up to six hours.
@@ -140,6 +144,16 @@ def check_functions(sam, functions):
     for group, g in groups.items():
         require(used[group] == 1, group, f"is the log of {used[group]}")
         require("RetentionInDays" in g, group, "keeps its lines for ever")
+
+
+def check_set_aside(functions):
+    """What the page on deploying says of it."""
+    page = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    least = UNRESERVED + sum(SET_ASIDE.values())
+    require(f"whole limit is under {least} " in page, "infra/README.md", f"does not say that an account needs {least}")
+    again = re.findall(r"--function-name (\S+) --reserved-concurrent-executions ([1-9]\d*)", page)
+    wanted = [(f["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", "frontdesk"), str(SET_ASIDE.get(name))) for name, f in functions.items()]
+    require(again and set(again) <= set(wanted), "infra/README.md", f"sets aside {again}, and the template {SET_ASIDE}")
 
 
 def check_runtime(document, cloud):
@@ -528,6 +542,7 @@ def main(template, transformed):
     sam, cloud = Template(document), Template(result)
     functions = sam.of("AWS::Serverless::Function")
     check_functions(sam, functions)
+    check_set_aside(functions)
     check_runtime(document, cloud)
     check_metrics(sam)
     check_routes(sam, functions, cloud)
