@@ -22,6 +22,9 @@ ROOT = Path(__file__).resolve().parents[2]
 ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
 # The only wildcards, each argued where it stands in the template: role and Sid.
 ARGUED = {("BookingWorkerRole", "ListStreams"), ("ReleaseCheckRole", "AskNewVersions"), ("CodeDeployRole", "ReadAlarms")}
+# The only statements with a Condition, by role and Sid, each argued where it stands in the template: a grant that holds at times only
+# is none that the tests could see.
+CONDITIONED = set()
 # What a mapping asks of a stream in its function's name; of the table it lists the streams.
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 STREAM_ACTIONS = READ_STREAM | {"dynamodb:ListStreams"}
@@ -360,6 +363,49 @@ def check_filter(name, text, table):
         require(isinstance(attribute, dict) and attribute.keys() == {"S"}, name, "filters on what is not a string attribute")
 
 
+def check_bus(document, sam, cloud):
+    """Salesforce's bus, where there is one: its events alone start crm-intake, and what is not taken is kept."""
+    condition = "HasSalesforceEventBus"
+    wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": "SalesforceEventBus"}, "none"]}]}
+    require(document["Conditions"].get(condition) == wanted, condition, "is not that there is a bus")
+    rules = sam.of("AWS::Events::Rule")
+    require(len(rules) == 1, "template", f"listens to a bus by {sorted(rules)}")
+    for name, rule in rules.items():
+        ours = {"Fn::GetAtt": [name, "Arn"]}
+        require(sam.resources[name].get("Condition") == condition, name, "is there without a bus")
+        bus = {"Ref": "SalesforceEventBus"}
+        require(rule.get("EventBusName") == bus, name, f"listens to {rule.get('EventBusName')}")
+        require(rule.get("EventPattern") == {"source": [bus]}, name, f"takes {rule.get('EventPattern')}")
+        require(len(rule.get("Targets", [])) == 1, name, "has another target than crm-intake")
+        for target in cloud.of("AWS::Events::Rule")[name].get("Targets", []):
+            require(target.get("Arn") == {"Ref": "CrmIntakeFunctionAliaslive"}, name, f"starts {target.get('Arn')}")
+            require({"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} == target.get("RetryPolicy", {}).keys(), name, "has no bounded RetryPolicy")
+            queue = target.get("DeadLetterConfig", {}).get("Arn")
+            require(queue == {"Fn::GetAtt": ["EventDeadLetters", "Arn"]}, name, f"DLQ {queue!r} is not the one that is redriven")
+        let_in = [(n, p) for n, p in cloud.of("AWS::Lambda::Permission").items() if p.get("SourceArn") == ours]
+        require(len(let_in) == 1, name, "may not start what it is for, or by more than one permission")
+        for permission, p in let_in:
+            require(sam.resources[permission].get("Condition") == condition, permission, "is there without a bus")
+            told = (p.get("Action"), p.get("Principal"), p.get("FunctionName"))
+            wanted = ("lambda:InvokeFunction", "events.amazonaws.com", {"Ref": "CrmIntakeFunctionAliaslive"})
+            require(told == wanted, permission, f"lets in {told}")
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": ["EventDeadLetters", "Arn"]},
+            "Condition": {"ArnEquals": {"aws:SourceArn": ours}},
+        }
+        policies = sam.of("AWS::SQS::QueuePolicy")
+        require([sam.resources[p].get("Condition") for p in policies] == [condition], name, "cannot send a letter, or is not the only one")
+        for policy, p in policies.items():
+            require(p.get("Queues") == [{"Ref": "EventDeadLetters"}], policy, f"is of {p.get('Queues')}")
+            require(p["PolicyDocument"]["Statement"] == [statement], policy, "lets in other than the rule, for letters alone")
+    # Whoever may start a function of ours is named: without it any account's rule or API could.
+    for name, p in cloud.of("AWS::Lambda::Permission").items():
+        require("SourceArn" in p, name, "lets in a whole service, of any account")
+
+
 def check_tables(sam):
     for name, t in sam.of("AWS::DynamoDB::Table").items():
         indexes = t.get("GlobalSecondaryIndexes", [])
@@ -515,6 +561,8 @@ def check_permissions(cloud):
         require("ManagedPolicyArns" not in role, name, f"has policies of others: {role.get('ManagedPolicyArns')}")
         for statement in statements(role):
             require(statement.get("Effect") == "Allow", name, "has a statement that is not Allow")
+            known = {"Sid", "Effect", "Action", "Resource"} | ({"Condition"} if (name, statement.get("Sid")) in CONDITIONED else set())
+            require(statement.keys() <= known, name, f"has a statement with {sorted(statement.keys() - known)}")
             for field in ("Action", "Resource"):
                 require(field in statement, name, f"has a statement without {field}")
                 for value in listed(statement.get(field, [])):
@@ -548,6 +596,7 @@ def main(template, transformed):
     check_routes(sam, functions, cloud)
     check_schedules(cloud)
     check_streams(cloud)
+    check_bus(document, sam, cloud)
     check_tables(sam)
     check_kept(sam)
     check_parameters(document)
