@@ -1,7 +1,7 @@
 //! Alarms and the dashboard look at what the code tells, and each alarm leads to a page of the Runbook.
 
 use local::template::Template;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,30 +28,58 @@ fn text(yaml: &Yaml) -> String {
     inner.as_str().unwrap_or_else(|| panic!("not a text: {inner:?}")).to_owned()
 }
 
+/// As it is written inside of `!Sub`, whichever way it stands.
+fn filled(yaml: &Yaml) -> String {
+    let tag = if let Yaml::Tagged(tagged) = yaml { tagged.tag.to_string() } else { String::new() };
+    match tag.as_str() {
+        "" | "!Sub" => text(yaml),
+        "!Ref" | "!GetAtt" => format!("${{{}}}", text(yaml)),
+        other => panic!("{other} is not known here"),
+    }
+}
+
+/// The plain names of the functions, by a reference to each: what a metric's `function` is here, by what it is in the cloud.
+fn functions(template: &Yaml) -> BTreeMap<String, String> {
+    let of = |(id, function): (&str, &Yaml)| {
+        let plain = text(&function["CodeUri"]).rsplit('/').next().unwrap().to_owned();
+        // A stack's name is in it, so that the metrics of two stacks in one account are two.
+        assert_eq!(filled(&function["FunctionName"]), format!("${{AWS::StackName}}-{plain}"));
+        (format!("${{{id}}}"), plain)
+    };
+    resources(template, "AWS::Serverless::Function").map(of).collect()
+}
+
 /// Function and metric, of everything in our own name space that an alarm or the dashboard looks at.
 fn looked_at(template: &Yaml) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
-    let function = |dimensions: &Yaml| {
+    let functions = functions(template);
+    let plain = |who: &str, named: &str| {
+        functions
+            .get(named)
+            .cloned()
+            .unwrap_or_else(|| panic!("{who} looks at {named}, which is no reference to a function"))
+    };
+    let function = |id: &str, dimensions: &Yaml| {
         let dimensions = dimensions.as_sequence().unwrap();
-        assert_eq!(dimensions.len(), 1, "the code tells of one set of dimensions without a seller: function");
+        assert_eq!(dimensions.len(), 1, "{id} has to look by what is told of a function as a whole");
         assert_eq!(text(&dimensions[0]["Name"]), "function");
-        text(&dimensions[0]["Value"])
+        plain(id, &filled(&dimensions[0]["Value"]))
     };
     for (id, alarm) in resources(template, "AWS::CloudWatch::Alarm") {
         assert!(alarm["Metrics"].is_null(), "{id} is on a sum, which is silent until all its parts were told once");
         if alarm["Namespace"] == "Frontdesk" {
-            found.push((id.to_owned(), function(&alarm["Dimensions"]), text(&alarm["MetricName"])));
+            found.push((id.to_owned(), function(id, &alarm["Dimensions"]), text(&alarm["MetricName"])));
         }
     }
     let (_, dashboard) = resources(template, "AWS::CloudWatch::Dashboard").next().unwrap();
-    let body: Value = serde_json::from_str(&text(&dashboard["DashboardBody"])).unwrap();
+    let body: Value = serde_json::from_str(&filled(&dashboard["DashboardBody"])).unwrap();
     for metric in
         body["widgets"].as_array().unwrap().iter().flat_map(|one| one["properties"]["metrics"].as_array().unwrap())
     {
         let word = |at: usize| metric[at].as_str().unwrap_or_default().to_owned();
         if word(0) == "Frontdesk" {
             assert_eq!(word(2), "function");
-            found.push(("Dashboard".to_owned(), word(3), word(1)));
+            found.push(("Dashboard".to_owned(), plain("Dashboard", &word(3)), word(1)));
         }
     }
     found
@@ -62,7 +90,10 @@ async fn what_is_looked_at_is_told_under_that_name() {
     let tour = tour().await;
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in tour.told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+        // A metric is one with its dimensions: what is told by seller or code alone is none of a whole function's.
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let of_a_function = directive["Dimensions"].as_array().is_some_and(|sets| sets.contains(&json!(["function"])));
+        for metric in directive["Metrics"].as_array().filter(|_| of_a_function).into_iter().flatten() {
             let names = told.entry(line["function"].as_str().unwrap().to_owned()).or_default();
             names.insert(metric["Name"].as_str().unwrap().to_owned());
         }
