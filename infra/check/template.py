@@ -28,10 +28,11 @@ CONDITIONED = set()
 # What a mapping asks of a stream in its function's name; of the table it lists the streams.
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 STREAM_ACTIONS = READ_STREAM | {"dynamodb:ListStreams"}
-# What AWS tells by itself: name space, metric, and the dimensions that it tells it by.
+# What AWS tells by itself: name space, metric, and the dimensions that it tells it by. A stream's age is of a function as a whole.
 AWS_METRICS = {
-    ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "IteratorAge", "Duration")
+    ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Duration")
 } | {
+    ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     ("AWS/ApiGateway", "Count"): [{"ApiId"}],
     ("AWS/ApiGateway", "4xx"): [{"ApiId"}],
