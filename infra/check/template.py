@@ -473,8 +473,8 @@ def check_releasers(sam, functions, cloud):
     groups = cloud.of("AWS::CodeDeploy::DeploymentGroup")
     for name, group in groups.items():
         needed = [("lambda:InvokeFunction", {"Fn::Sub": arn % "lambda" + "function:" + f["FunctionName"]["Fn::Sub"]}) for f in checks.values()]
-        for action in ("lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"):
-            needed += [(action, {"Fn::Sub": function + alias}) for function in ours for alias in ("", ":live")]
+        needed += [(action, {"Fn::Sub": function}) for function in ours for action in ("lambda:GetAlias", "lambda:UpdateAlias")]
+        needed += [("lambda:GetProvisionedConcurrencyConfig", {"Fn::Sub": f"{function}:live"}) for function in ours]
         needed = as_granted([*needed, ("cloudwatch:DescribeAlarms", "*")])
         role = cloud.role(group["ServiceRoleArn"])
         require(trusted(role) == ["codedeploy.amazonaws.com"], name, f"is released by a role for {trusted(role)}")
