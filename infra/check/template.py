@@ -549,6 +549,69 @@ def check_patience(configs, calls, timeout):
         require(longest < timeout, "ReleaseCheckFunction", f"may take {longest} s of its {timeout} s")
 
 
+DOMAIN = ("DomainName", "CertificateArn", "HostedZoneId")
+# Which of the three are given, where what is given can be deployed.
+SOUND = [(), ("DomainName", "CertificateArn"), ("DomainName", "CertificateArn", "HostedZoneId")]
+
+
+def holds(condition, values):
+    """As CloudFormation reads a rule's or a condition's functions."""
+    ((function, parts),) = condition.items()
+    if function == "Fn::Equals":
+        one, other = (values[part["Ref"]] if isinstance(part, dict) else part for part in parts)
+        return one == other
+    return {"Fn::Not": lambda all_of: not all_of[0], "Fn::And": all, "Fn::Or": any}[function]([holds(part, values) for part in parts])
+
+
+def check_domain(document, sam, cloud):
+    """A name of one's own, where there is one: it leads to the API, the outputs name it, and half of one is refused."""
+    conditions = {"HasDomain": "DomainName", "HasZone": "HostedZoneId"}
+    for name, parameter in conditions.items():
+        wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+        require(document["Conditions"].get(name) == wanted, name, f"is not that {parameter} is given")
+    both = {"Fn::And": [{"Condition": "HasDomain"}, {"Condition": "HasZone"}]}
+    require(document["Conditions"].get("HasDomainAndZone") == both, "HasDomainAndZone", "is not that both are")
+    regional = {"Fn::GetAtt": ["ApiDomain", "RegionalDomainName"]}
+    wanted = {
+        ("AWS::ApiGatewayV2::DomainName", "ApiDomain"): ("HasDomain", {
+            "DomainName": {"Ref": "DomainName"},
+            "DomainNameConfigurations": [
+                {"CertificateArn": {"Ref": "CertificateArn"}, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+            ],
+        }),
+        ("AWS::ApiGatewayV2::ApiMapping", "ApiMapping"): ("HasDomain", {
+            "ApiId": {"Ref": "Api"},
+            "DomainName": {"Ref": "ApiDomain"},
+            "Stage": {"Ref": "ApiApiGatewayDefaultStage"},
+        }),
+        ("AWS::Route53::RecordSet", "ApiRecord"): ("HasDomainAndZone", {
+            "HostedZoneId": {"Ref": "HostedZoneId"},
+            "Name": {"Ref": "DomainName"},
+            "Type": "A",
+            "AliasTarget": {"DNSName": regional, "HostedZoneId": {"Fn::GetAtt": ["ApiDomain", "RegionalHostedZoneId"]}},
+        }),
+    }  # fmt: skip
+    for (kind, name), (condition, properties) in wanted.items():
+        got = {n: {k: v for k, v in p.items() if k != "Tags"} for n, p in cloud.of(kind).items()}
+        require(got == {name: properties}, name, f"is {got}")
+        require(cloud.resources.get(name, {}).get("Condition") == condition, name, f"is not there just when {condition}")
+    outputs = document["Outputs"]
+    target = {k: v for k, v in outputs.get("ApiDomainTarget", {}).items() if k != "Description"}
+    require(target == {"Condition": "HasDomain", "Value": regional}, "ApiDomainTarget", "is not what DomainName is to point at")
+    named, *_ = outputs["ApiUrl"]["Value"].get("Fn::If", [None])
+    own = {"Fn::Sub": "https://${DomainName}"}
+    require(named == "HasDomain" and outputs["ApiUrl"]["Value"]["Fn::If"][1] == own, "ApiUrl", "does not name the domain that there is")
+    for given in [tuple(p for at, p in enumerate(DOMAIN) if bits >> at & 1) for bits in range(8)]:
+        values = {p: "given" if p in given else "" for p in DOMAIN}
+        taken = all(
+            holds(a["Assert"], values)
+            for rule in document["Rules"].values()
+            if holds(rule["RuleCondition"], values)
+            for a in rule["Assertions"]
+        )
+        require(taken == (given in SOUND), "Rules", f"{'take' if taken else 'refuse'} {list(given)} of {list(DOMAIN)}")
+
+
 def check_parameters(document):
     body = json.dumps({part: v for part, v in document.items() if part != "Parameters"})
     for name in document.get("Parameters", {}):
@@ -598,6 +661,7 @@ def main(template, transformed):
     check_schedules(cloud)
     check_streams(cloud)
     check_bus(document, sam, cloud)
+    check_domain(document, sam, cloud)
     check_tables(sam)
     check_kept(sam)
     check_parameters(document)
