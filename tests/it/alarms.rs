@@ -158,3 +158,86 @@ fn every_function_has_an_alarm_for_its_errors_and_its_throttling() {
     let watched = alarms.iter().filter(|(_, alarm)| alarm["Namespace"] == "AWS/SQS");
     assert_eq!(watched.map(|(_, alarm)| text(&alarm["Dimensions"][0]["Value"])).collect::<BTreeSet<_>>(), queues);
 }
+
+/// Every alarm whole: what it looks at, when it goes off, what a gap means, and whether it also tells that it is over.
+const ALARMS: &str = "
+EventIntakeErrors: AWS/Lambda Errors FunctionName=${EventIntakeFunction} Resource=${EventIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+SlotCacheErrors: AWS/Lambda Errors FunctionName=${SlotCacheFunction} Resource=${SlotCacheFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+SlotsApiErrors: AWS/Lambda Errors FunctionName=${SlotsApiFunction} Resource=${SlotsApiFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+CrmIntakeErrors: AWS/Lambda Errors FunctionName=${CrmIntakeFunction} Resource=${CrmIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+BookingWorkerErrors: AWS/Lambda Errors FunctionName=${BookingWorkerFunction} Resource=${BookingWorkerFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+EventIntakeThrottles: AWS/Lambda Throttles FunctionName=${EventIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotCacheThrottles: AWS/Lambda Throttles FunctionName=${SlotCacheFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotsApiThrottles: AWS/Lambda Throttles FunctionName=${SlotsApiFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+CrmIntakeThrottles: AWS/Lambda Throttles FunctionName=${CrmIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+BookingWorkerThrottles: AWS/Lambda Throttles FunctionName=${BookingWorkerFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+ApiFails: AWS/ApiGateway 5xx ApiId=${Api} | Sum of 300 s >= 5, 1 of 1 | notBreaching, tells OK
+StreamDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${StreamDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+ScheduleDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${ScheduleDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+EventDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${EventDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+StreamFallsBehind: AWS/Lambda IteratorAge FunctionName=${BookingWorkerFunction} | Maximum of 60 s > 120000, 1 of 3 | notBreaching, tells OK
+SlotsOld: Frontdesk SlotAgeSeconds function=${SlotsApiFunction} | Maximum of 300 s > 1800, 1 of 1 | notBreaching, tells OK
+SlotsMissing: Frontdesk SlotsUnavailable function=${SlotsApiFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells OK
+RefreshesFail: Frontdesk SlotRefreshFailures function=${SlotCacheFunction} | Sum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
+WorkerBookingsInDoubt: Frontdesk BookingsInDoubt function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeBookingsInDoubt: Frontdesk BookingsInDoubt function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WorkerBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WorkerTriggersAreParked: Frontdesk TriggersParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeTriggersAreParked: Frontdesk TriggersParked function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WriteBacksAreParked: Frontdesk WriteBacksParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+ClockIsOff: Frontdesk ClockSkewSeconds function=${SlotCacheFunction} | Minimum of 900 s > 60, 2 of 2 | notBreaching, tells OK
+ZonesAreOld: Frontdesk ZoneDataAgeDays function=${SlotCacheFunction} | Maximum of 86400 s > 500, 1 of 1 | notBreaching, tells OK
+";
+
+/// What an alarm has; whatever else it were given would be in no line of the table.
+const PARTS: [&str; 12] = [
+    "AlarmDescription",
+    "Namespace",
+    "MetricName",
+    "Dimensions",
+    "Statistic",
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "ComparisonOperator",
+    "Threshold",
+    "TreatMissingData",
+    "AlarmActions",
+];
+
+fn settings(id: &str, alarm: &Yaml) -> String {
+    let topic = |name: &str| {
+        let told: Vec<String> = alarm[name].as_sequence().into_iter().flatten().map(filled).collect();
+        assert!(alarm[name].is_null() || told == ["${Alarms}"], "{id}: {name} tells {told:?}");
+        !told.is_empty()
+    };
+    assert!(topic("AlarmActions"), "{id} tells nobody");
+    let over = if topic("OKActions") { "tells OK" } else { "tells no OK" };
+    for (part, _) in alarm.as_mapping().unwrap() {
+        let part = part.as_str().unwrap();
+        assert!(PARTS.contains(&part) || part == "OKActions", "{id}: {part} is not in the table");
+    }
+    let by = |one: &Yaml| format!("{}={}", text(&one["Name"]), filled(&one["Value"]));
+    let by: Vec<String> = alarm["Dimensions"].as_sequence().unwrap().iter().map(by).collect();
+    let number = |name: &str| alarm[name].as_u64().unwrap_or_else(|| panic!("{id}: {name} is no number"));
+    let than = match alarm["ComparisonOperator"].as_str() {
+        Some("GreaterThanOrEqualToThreshold") => ">=",
+        Some("GreaterThanThreshold") => ">",
+        other => panic!("{id}: {other:?} is not known here"),
+    };
+    let (space, metric) = (text(&alarm["Namespace"]), text(&alarm["MetricName"]));
+    let when = format!("{} of {} s {than} {}", text(&alarm["Statistic"]), number("Period"), number("Threshold"));
+    let often = format!("{} of {}", number("DatapointsToAlarm"), number("EvaluationPeriods"));
+    let gap = text(&alarm["TreatMissingData"]);
+    format!("{id}: {space} {metric} {} | {when}, {often} | {gap}, {over}", by.join(" "))
+}
+
+#[test]
+fn every_alarm_is_set_as_this_table_says() {
+    let template = template();
+    let set: Vec<String> =
+        resources(&template, "AWS::CloudWatch::Alarm").map(|(id, alarm)| settings(id, alarm)).collect();
+    let set = set.join("\n");
+    assert!(set == ALARMS.trim(), "the alarms are now\n{set}");
+}
