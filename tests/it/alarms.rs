@@ -177,8 +177,9 @@ ScheduleDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${
 EventDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${EventDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 StreamFallsBehind: AWS/Lambda IteratorAge FunctionName=${BookingWorkerFunction} | Maximum of 60 s > 120000, 1 of 3 | notBreaching, tells OK
 SlotsOld: Frontdesk SlotAgeSeconds function=${SlotsApiFunction} | Maximum of 300 s > 1800, 1 of 1 | notBreaching, tells OK
+SlotsNotRenewed: Frontdesk SlotAgeSeconds function=${SlotCacheFunction} | Maximum of 900 s > 1800, 1 of 1 | notBreaching, tells OK
 SlotsMissing: Frontdesk SlotsUnavailable function=${SlotsApiFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells OK
-RefreshesFail: Frontdesk SlotRefreshFailures function=${SlotCacheFunction} | Sum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
+RefreshesFail: Frontdesk SlotRefreshFailuresInRow function=${SlotCacheFunction} | Maximum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
 WorkerBookingsInDoubt: Frontdesk BookingsInDoubt function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 IntakeBookingsInDoubt: Frontdesk BookingsInDoubt function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 WorkerBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
