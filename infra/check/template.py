@@ -22,13 +22,17 @@ ROOT = Path(__file__).resolve().parents[2]
 ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
 # The only wildcards, each argued where it stands in the template: role and Sid.
 ARGUED = {("BookingWorkerRole", "ListStreams"), ("ReleaseCheckRole", "AskNewVersions"), ("CodeDeployRole", "ReadAlarms")}
+# The only statements with a Condition, by role and Sid, each argued where it stands in the template: a grant that holds at times only
+# is none that the tests could see.
+CONDITIONED = set()
 # What a mapping asks of a stream in its function's name; of the table it lists the streams.
 READ_STREAM = {"dynamodb:DescribeStream", "dynamodb:GetRecords", "dynamodb:GetShardIterator"}
 STREAM_ACTIONS = READ_STREAM | {"dynamodb:ListStreams"}
-# What AWS tells by itself: name space, metric, and the dimensions that it tells it by.
+# What AWS tells by itself: name space, metric, and the dimensions that it tells it by. A stream's age is of a function as a whole.
 AWS_METRICS = {
-    ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "IteratorAge", "Duration")
+    ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Duration")
 } | {
+    ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     ("AWS/ApiGateway", "Count"): [{"ApiId"}],
     ("AWS/ApiGateway", "4xx"): [{"ApiId"}],
@@ -36,6 +40,8 @@ AWS_METRICS = {
 }  # fmt: skip
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
+# What is set aside for whom, as the template's comments count it; Lambda keeps 100 for the rest of an account.
+SET_ASIDE, UNRESERVED = {"SlotCacheFunction": 2, "BookingWorkerFunction": 12}, 100
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
 
 faults = []
@@ -119,10 +125,15 @@ def check_functions(sam, functions):
         events = [e["Type"] for e in f.get("Events", {}).values()]
         require(events, name, "is started by nothing")
         # What is not a caller's may wait, and calls Popin: it is bounded.
-        bound = f.get("ReservedConcurrentExecutions", {}).get("Fn::If", [None])[0]
-        require("HttpApi" in events or bound == "Reserves", name, "asks Popin without a bound")
+        require("HttpApi" in events or name in SET_ASIDE, name, "asks Popin without a bound")
+        bound = {"Fn::If": ["Reserves", SET_ASIDE[name], {"Ref": "AWS::NoValue"}]} if name in SET_ASIDE else None
+        got = f.get("ReservedConcurrentExecutions")
+        require(got == bound, name, f"has {got} set aside, not {bound}")
         if "HttpApi" in events and isinstance(timeout, int):
             require(timeout < GATEWAY_GIVES_UP, name, f"runs on ({timeout} s) when the gateway has given up (30 s)")
+        # A tick is invoked asynchronously: by itself Lambda would run one that failed twice more, for up to six hours.
+        once = {"MaximumRetryAttempts": 0, "MaximumEventAgeInSeconds": 60}
+        require("ScheduleV2" not in events or f.get("EventInvokeConfig") == once, name, "runs a tick that failed again, beside the next one")
         group = f.get("LoggingConfig", {}).get("LogGroup")
         require(sam.names(group, "AWS::Logs::LogGroup", None), name, "has no log group of this template")
         used[group["Ref"] if isinstance(group, dict) else None] += 1
@@ -137,6 +148,16 @@ def check_functions(sam, functions):
     for group, g in groups.items():
         require(used[group] == 1, group, f"is the log of {used[group]}")
         require("RetentionInDays" in g, group, "keeps its lines for ever")
+
+
+def check_set_aside(functions):
+    """What the page on deploying says of it."""
+    page = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    least = UNRESERVED + sum(SET_ASIDE.values())
+    require(f"whole limit is under {least} " in page, "infra/README.md", f"does not say that an account needs {least}")
+    again = re.findall(r"--function-name (\S+) --reserved-concurrent-executions ([1-9]\d*)", page)
+    wanted = [(f["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", "frontdesk"), str(SET_ASIDE.get(name))) for name, f in functions.items()]
+    require(again and set(again) <= set(wanted), "infra/README.md", f"sets aside {again}, and the template {SET_ASIDE}")
 
 
 def check_runtime(document, cloud):
@@ -315,7 +336,8 @@ def check_streams(cloud):
         require(m.get("FunctionResponseTypes") == ["ReportBatchItemFailures"], name, "ignores batchItemFailures")
         require(m.get("BisectBatchOnFunctionError") is True, name, "lets one record sink its batch")
         require(0 <= m.get("MaximumRetryAttempts", -1) <= 100, name, "tries for ever")
-        require(60 <= m.get("MaximumRecordAgeInSeconds", -1) <= STREAM_FORGETS, name, "outlives its stream's 24 h")
+        age = m.get("MaximumRecordAgeInSeconds", -1)
+        require(60 <= age <= STREAM_FORGETS // 2, name, f"gives a record up after {age} s: its stream forgets it before it is redriven")
         require(m.get("ParallelizationFactor", 1) == 1, name, "gives up the order of records")
         filters = m.get("FilterCriteria", {}).get("Filters", [])
         require(filters, name, "has no filter")
@@ -340,6 +362,49 @@ def check_filter(name, text, table):
     require(record.get("Keys", {}).keys() <= keys, name, f"filters on keys other than {sorted(keys)}")
     for attribute in (a for part in record.values() for a in part.values()):
         require(isinstance(attribute, dict) and attribute.keys() == {"S"}, name, "filters on what is not a string attribute")
+
+
+def check_bus(document, sam, cloud):
+    """Salesforce's bus, where there is one: its events alone start crm-intake, and what is not taken is kept."""
+    condition = "HasSalesforceEventBus"
+    wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": "SalesforceEventBus"}, "none"]}]}
+    require(document["Conditions"].get(condition) == wanted, condition, "is not that there is a bus")
+    rules = sam.of("AWS::Events::Rule")
+    require(len(rules) == 1, "template", f"listens to a bus by {sorted(rules)}")
+    for name, rule in rules.items():
+        ours = {"Fn::GetAtt": [name, "Arn"]}
+        require(sam.resources[name].get("Condition") == condition, name, "is there without a bus")
+        bus = {"Ref": "SalesforceEventBus"}
+        require(rule.get("EventBusName") == bus, name, f"listens to {rule.get('EventBusName')}")
+        require(rule.get("EventPattern") == {"source": [bus]}, name, f"takes {rule.get('EventPattern')}")
+        require(len(rule.get("Targets", [])) == 1, name, "has another target than crm-intake")
+        for target in cloud.of("AWS::Events::Rule")[name].get("Targets", []):
+            require(target.get("Arn") == {"Ref": "CrmIntakeFunctionAliaslive"}, name, f"starts {target.get('Arn')}")
+            require({"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} == target.get("RetryPolicy", {}).keys(), name, "has no bounded RetryPolicy")
+            queue = target.get("DeadLetterConfig", {}).get("Arn")
+            require(queue == {"Fn::GetAtt": ["EventDeadLetters", "Arn"]}, name, f"DLQ {queue!r} is not the one that is redriven")
+        let_in = [(n, p) for n, p in cloud.of("AWS::Lambda::Permission").items() if p.get("SourceArn") == ours]
+        require(len(let_in) == 1, name, "may not start what it is for, or by more than one permission")
+        for permission, p in let_in:
+            require(sam.resources[permission].get("Condition") == condition, permission, "is there without a bus")
+            told = (p.get("Action"), p.get("Principal"), p.get("FunctionName"))
+            wanted = ("lambda:InvokeFunction", "events.amazonaws.com", {"Ref": "CrmIntakeFunctionAliaslive"})
+            require(told == wanted, permission, f"lets in {told}")
+        statement = {
+            "Effect": "Allow",
+            "Principal": {"Service": "events.amazonaws.com"},
+            "Action": "sqs:SendMessage",
+            "Resource": {"Fn::GetAtt": ["EventDeadLetters", "Arn"]},
+            "Condition": {"ArnEquals": {"aws:SourceArn": ours}},
+        }
+        policies = sam.of("AWS::SQS::QueuePolicy")
+        require([sam.resources[p].get("Condition") for p in policies] == [condition], name, "cannot send a letter, or is not the only one")
+        for policy, p in policies.items():
+            require(p.get("Queues") == [{"Ref": "EventDeadLetters"}], policy, f"is of {p.get('Queues')}")
+            require(p["PolicyDocument"]["Statement"] == [statement], policy, "lets in other than the rule, for letters alone")
+    # Whoever may start a function of ours is named: without it any account's rule or API could.
+    for name, p in cloud.of("AWS::Lambda::Permission").items():
+        require("SourceArn" in p, name, "lets in a whole service, of any account")
 
 
 def check_tables(sam):
@@ -408,8 +473,8 @@ def check_releasers(sam, functions, cloud):
     groups = cloud.of("AWS::CodeDeploy::DeploymentGroup")
     for name, group in groups.items():
         needed = [("lambda:InvokeFunction", {"Fn::Sub": arn % "lambda" + "function:" + f["FunctionName"]["Fn::Sub"]}) for f in checks.values()]
-        for action in ("lambda:GetAlias", "lambda:UpdateAlias", "lambda:GetProvisionedConcurrencyConfig"):
-            needed += [(action, {"Fn::Sub": function + alias}) for function in ours for alias in ("", ":live")]
+        needed += [(action, {"Fn::Sub": function}) for function in ours for action in ("lambda:GetAlias", "lambda:UpdateAlias")]
+        needed += [("lambda:GetProvisionedConcurrencyConfig", {"Fn::Sub": f"{function}:live"}) for function in ours]
         needed = as_granted([*needed, ("cloudwatch:DescribeAlarms", "*")])
         role = cloud.role(group["ServiceRoleArn"])
         require(trusted(role) == ["codedeploy.amazonaws.com"], name, f"is released by a role for {trusted(role)}")
@@ -484,6 +549,69 @@ def check_patience(configs, calls, timeout):
         require(longest < timeout, "ReleaseCheckFunction", f"may take {longest} s of its {timeout} s")
 
 
+DOMAIN = ("DomainName", "CertificateArn", "HostedZoneId")
+# Which of the three are given, where what is given can be deployed.
+SOUND = [(), ("DomainName", "CertificateArn"), ("DomainName", "CertificateArn", "HostedZoneId")]
+
+
+def holds(condition, values):
+    """As CloudFormation reads a rule's or a condition's functions."""
+    ((function, parts),) = condition.items()
+    if function == "Fn::Equals":
+        one, other = (values[part["Ref"]] if isinstance(part, dict) else part for part in parts)
+        return one == other
+    return {"Fn::Not": lambda all_of: not all_of[0], "Fn::And": all, "Fn::Or": any}[function]([holds(part, values) for part in parts])
+
+
+def check_domain(document, sam, cloud):
+    """A name of one's own, where there is one: it leads to the API, the outputs name it, and half of one is refused."""
+    conditions = {"HasDomain": "DomainName", "HasZone": "HostedZoneId"}
+    for name, parameter in conditions.items():
+        wanted = {"Fn::Not": [{"Fn::Equals": [{"Ref": parameter}, ""]}]}
+        require(document["Conditions"].get(name) == wanted, name, f"is not that {parameter} is given")
+    both = {"Fn::And": [{"Condition": "HasDomain"}, {"Condition": "HasZone"}]}
+    require(document["Conditions"].get("HasDomainAndZone") == both, "HasDomainAndZone", "is not that both are")
+    regional = {"Fn::GetAtt": ["ApiDomain", "RegionalDomainName"]}
+    wanted = {
+        ("AWS::ApiGatewayV2::DomainName", "ApiDomain"): ("HasDomain", {
+            "DomainName": {"Ref": "DomainName"},
+            "DomainNameConfigurations": [
+                {"CertificateArn": {"Ref": "CertificateArn"}, "EndpointType": "REGIONAL", "SecurityPolicy": "TLS_1_2"}
+            ],
+        }),
+        ("AWS::ApiGatewayV2::ApiMapping", "ApiMapping"): ("HasDomain", {
+            "ApiId": {"Ref": "Api"},
+            "DomainName": {"Ref": "ApiDomain"},
+            "Stage": {"Ref": "ApiApiGatewayDefaultStage"},
+        }),
+        ("AWS::Route53::RecordSet", "ApiRecord"): ("HasDomainAndZone", {
+            "HostedZoneId": {"Ref": "HostedZoneId"},
+            "Name": {"Ref": "DomainName"},
+            "Type": "A",
+            "AliasTarget": {"DNSName": regional, "HostedZoneId": {"Fn::GetAtt": ["ApiDomain", "RegionalHostedZoneId"]}},
+        }),
+    }  # fmt: skip
+    for (kind, name), (condition, properties) in wanted.items():
+        got = {n: {k: v for k, v in p.items() if k != "Tags"} for n, p in cloud.of(kind).items()}
+        require(got == {name: properties}, name, f"is {got}")
+        require(cloud.resources.get(name, {}).get("Condition") == condition, name, f"is not there just when {condition}")
+    outputs = document["Outputs"]
+    target = {k: v for k, v in outputs.get("ApiDomainTarget", {}).items() if k != "Description"}
+    require(target == {"Condition": "HasDomain", "Value": regional}, "ApiDomainTarget", "is not what DomainName is to point at")
+    named, *_ = outputs["ApiUrl"]["Value"].get("Fn::If", [None])
+    own = {"Fn::Sub": "https://${DomainName}"}
+    require(named == "HasDomain" and outputs["ApiUrl"]["Value"]["Fn::If"][1] == own, "ApiUrl", "does not name the domain that there is")
+    for given in [tuple(p for at, p in enumerate(DOMAIN) if bits >> at & 1) for bits in range(8)]:
+        values = {p: "given" if p in given else "" for p in DOMAIN}
+        taken = all(
+            holds(a["Assert"], values)
+            for rule in document["Rules"].values()
+            if holds(rule["RuleCondition"], values)
+            for a in rule["Assertions"]
+        )
+        require(taken == (given in SOUND), "Rules", f"{'take' if taken else 'refuse'} {list(given)} of {list(DOMAIN)}")
+
+
 def check_parameters(document):
     body = json.dumps({part: v for part, v in document.items() if part != "Parameters"})
     for name in document.get("Parameters", {}):
@@ -497,6 +625,8 @@ def check_permissions(cloud):
         require("ManagedPolicyArns" not in role, name, f"has policies of others: {role.get('ManagedPolicyArns')}")
         for statement in statements(role):
             require(statement.get("Effect") == "Allow", name, "has a statement that is not Allow")
+            known = {"Sid", "Effect", "Action", "Resource"} | ({"Condition"} if (name, statement.get("Sid")) in CONDITIONED else set())
+            require(statement.keys() <= known, name, f"has a statement with {sorted(statement.keys() - known)}")
             for field in ("Action", "Resource"):
                 require(field in statement, name, f"has a statement without {field}")
                 for value in listed(statement.get(field, [])):
@@ -524,11 +654,14 @@ def main(template, transformed):
     sam, cloud = Template(document), Template(result)
     functions = sam.of("AWS::Serverless::Function")
     check_functions(sam, functions)
+    check_set_aside(functions)
     check_runtime(document, cloud)
     check_metrics(sam)
     check_routes(sam, functions, cloud)
     check_schedules(cloud)
     check_streams(cloud)
+    check_bus(document, sam, cloud)
+    check_domain(document, sam, cloud)
     check_tables(sam)
     check_kept(sam)
     check_parameters(document)

@@ -1,7 +1,7 @@
 //! Alarms and the dashboard look at what the code tells, and each alarm leads to a page of the Runbook.
 
 use local::template::Template;
-use serde_json::Value;
+use serde_json::{Value, json};
 use serde_yaml_ng::Value as Yaml;
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -28,30 +28,58 @@ fn text(yaml: &Yaml) -> String {
     inner.as_str().unwrap_or_else(|| panic!("not a text: {inner:?}")).to_owned()
 }
 
+/// As it is written inside of `!Sub`, whichever way it stands.
+fn filled(yaml: &Yaml) -> String {
+    let tag = if let Yaml::Tagged(tagged) = yaml { tagged.tag.to_string() } else { String::new() };
+    match tag.as_str() {
+        "" | "!Sub" => text(yaml),
+        "!Ref" | "!GetAtt" => format!("${{{}}}", text(yaml)),
+        other => panic!("{other} is not known here"),
+    }
+}
+
+/// The plain names of the functions, by a reference to each: what a metric's `function` is here, by what it is in the cloud.
+fn functions(template: &Yaml) -> BTreeMap<String, String> {
+    let of = |(id, function): (&str, &Yaml)| {
+        let plain = text(&function["CodeUri"]).rsplit('/').next().unwrap().to_owned();
+        // A stack's name is in it, so that the metrics of two stacks in one account are two.
+        assert_eq!(filled(&function["FunctionName"]), format!("${{AWS::StackName}}-{plain}"));
+        (format!("${{{id}}}"), plain)
+    };
+    resources(template, "AWS::Serverless::Function").map(of).collect()
+}
+
 /// Function and metric, of everything in our own name space that an alarm or the dashboard looks at.
 fn looked_at(template: &Yaml) -> Vec<(String, String, String)> {
     let mut found = Vec::new();
-    let function = |dimensions: &Yaml| {
+    let functions = functions(template);
+    let plain = |who: &str, named: &str| {
+        functions
+            .get(named)
+            .cloned()
+            .unwrap_or_else(|| panic!("{who} looks at {named}, which is no reference to a function"))
+    };
+    let function = |id: &str, dimensions: &Yaml| {
         let dimensions = dimensions.as_sequence().unwrap();
-        assert_eq!(dimensions.len(), 1, "the code tells of one set of dimensions without a seller: function");
+        assert_eq!(dimensions.len(), 1, "{id} has to look by what is told of a function as a whole");
         assert_eq!(text(&dimensions[0]["Name"]), "function");
-        text(&dimensions[0]["Value"])
+        plain(id, &filled(&dimensions[0]["Value"]))
     };
     for (id, alarm) in resources(template, "AWS::CloudWatch::Alarm") {
         assert!(alarm["Metrics"].is_null(), "{id} is on a sum, which is silent until all its parts were told once");
         if alarm["Namespace"] == "Frontdesk" {
-            found.push((id.to_owned(), function(&alarm["Dimensions"]), text(&alarm["MetricName"])));
+            found.push((id.to_owned(), function(id, &alarm["Dimensions"]), text(&alarm["MetricName"])));
         }
     }
     let (_, dashboard) = resources(template, "AWS::CloudWatch::Dashboard").next().unwrap();
-    let body: Value = serde_json::from_str(&text(&dashboard["DashboardBody"])).unwrap();
+    let body: Value = serde_json::from_str(&filled(&dashboard["DashboardBody"])).unwrap();
     for metric in
         body["widgets"].as_array().unwrap().iter().flat_map(|one| one["properties"]["metrics"].as_array().unwrap())
     {
         let word = |at: usize| metric[at].as_str().unwrap_or_default().to_owned();
         if word(0) == "Frontdesk" {
             assert_eq!(word(2), "function");
-            found.push(("Dashboard".to_owned(), word(3), word(1)));
+            found.push(("Dashboard".to_owned(), plain("Dashboard", &word(3)), word(1)));
         }
     }
     found
@@ -62,7 +90,10 @@ async fn what_is_looked_at_is_told_under_that_name() {
     let tour = tour().await;
     let mut told: BTreeMap<String, BTreeSet<String>> = BTreeMap::new();
     for line in tour.told.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok()) {
-        for metric in line["_aws"]["CloudWatchMetrics"][0]["Metrics"].as_array().into_iter().flatten() {
+        // A metric is one with its dimensions: what is told by seller or code alone is none of a whole function's.
+        let directive = &line["_aws"]["CloudWatchMetrics"][0];
+        let of_a_function = directive["Dimensions"].as_array().is_some_and(|sets| sets.contains(&json!(["function"])));
+        for metric in directive["Metrics"].as_array().filter(|_| of_a_function).into_iter().flatten() {
             let names = told.entry(line["function"].as_str().unwrap().to_owned()).or_default();
             names.insert(metric["Name"].as_str().unwrap().to_owned());
         }
@@ -126,4 +157,88 @@ fn every_function_has_an_alarm_for_its_errors_and_its_throttling() {
     let queues = resources(&yaml, "AWS::SQS::Queue").map(|(id, _)| format!("{id}.QueueName")).collect::<BTreeSet<_>>();
     let watched = alarms.iter().filter(|(_, alarm)| alarm["Namespace"] == "AWS/SQS");
     assert_eq!(watched.map(|(_, alarm)| text(&alarm["Dimensions"][0]["Value"])).collect::<BTreeSet<_>>(), queues);
+}
+
+/// Every alarm whole: what it looks at, when it goes off, what a gap means, and whether it also tells that it is over.
+const ALARMS: &str = "
+EventIntakeErrors: AWS/Lambda Errors FunctionName=${EventIntakeFunction} Resource=${EventIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+SlotCacheErrors: AWS/Lambda Errors FunctionName=${SlotCacheFunction} Resource=${SlotCacheFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+SlotsApiErrors: AWS/Lambda Errors FunctionName=${SlotsApiFunction} Resource=${SlotsApiFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+CrmIntakeErrors: AWS/Lambda Errors FunctionName=${CrmIntakeFunction} Resource=${CrmIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+BookingWorkerErrors: AWS/Lambda Errors FunctionName=${BookingWorkerFunction} Resource=${BookingWorkerFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+EventIntakeThrottles: AWS/Lambda Throttles FunctionName=${EventIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotCacheThrottles: AWS/Lambda Throttles FunctionName=${SlotCacheFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotsApiThrottles: AWS/Lambda Throttles FunctionName=${SlotsApiFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+CrmIntakeThrottles: AWS/Lambda Throttles FunctionName=${CrmIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+BookingWorkerThrottles: AWS/Lambda Throttles FunctionName=${BookingWorkerFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+ApiFails: AWS/ApiGateway 5xx ApiId=${Api} | Sum of 300 s >= 5, 1 of 1 | notBreaching, tells OK
+StreamDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${StreamDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+ScheduleDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${ScheduleDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+EventDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${EventDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+StreamFallsBehind: AWS/Lambda IteratorAge FunctionName=${BookingWorkerFunction} | Maximum of 60 s > 120000, 1 of 3 | notBreaching, tells OK
+SlotsOld: Frontdesk SlotAgeSeconds function=${SlotsApiFunction} | Maximum of 300 s > 1800, 1 of 1 | notBreaching, tells OK
+SlotsNotRenewed: Frontdesk SlotAgeSeconds function=${SlotCacheFunction} | Maximum of 900 s > 1800, 1 of 1 | notBreaching, tells OK
+SlotsMissing: Frontdesk SlotsUnavailable function=${SlotsApiFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells OK
+RefreshesFail: Frontdesk SlotRefreshFailuresInRow function=${SlotCacheFunction} | Maximum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
+WorkerBookingsInDoubt: Frontdesk BookingsInDoubt function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeBookingsInDoubt: Frontdesk BookingsInDoubt function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WorkerBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WorkerTriggersAreParked: Frontdesk TriggersParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeTriggersAreParked: Frontdesk TriggersParked function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+WriteBacksAreParked: Frontdesk WriteBacksParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+ClockIsOff: Frontdesk ClockSkewSeconds function=${SlotCacheFunction} | Minimum of 900 s > 60, 2 of 2 | notBreaching, tells OK
+ZonesAreOld: Frontdesk ZoneDataAgeDays function=${SlotCacheFunction} | Maximum of 86400 s > 500, 1 of 1 | notBreaching, tells OK
+";
+
+/// What an alarm has; whatever else it were given would be in no line of the table.
+const PARTS: [&str; 12] = [
+    "AlarmDescription",
+    "Namespace",
+    "MetricName",
+    "Dimensions",
+    "Statistic",
+    "Period",
+    "EvaluationPeriods",
+    "DatapointsToAlarm",
+    "ComparisonOperator",
+    "Threshold",
+    "TreatMissingData",
+    "AlarmActions",
+];
+
+fn settings(id: &str, alarm: &Yaml) -> String {
+    let topic = |name: &str| {
+        let told: Vec<String> = alarm[name].as_sequence().into_iter().flatten().map(filled).collect();
+        assert!(alarm[name].is_null() || told == ["${Alarms}"], "{id}: {name} tells {told:?}");
+        !told.is_empty()
+    };
+    assert!(topic("AlarmActions"), "{id} tells nobody");
+    let over = if topic("OKActions") { "tells OK" } else { "tells no OK" };
+    for (part, _) in alarm.as_mapping().unwrap() {
+        let part = part.as_str().unwrap();
+        assert!(PARTS.contains(&part) || part == "OKActions", "{id}: {part} is not in the table");
+    }
+    let by = |one: &Yaml| format!("{}={}", text(&one["Name"]), filled(&one["Value"]));
+    let by: Vec<String> = alarm["Dimensions"].as_sequence().unwrap().iter().map(by).collect();
+    let number = |name: &str| alarm[name].as_u64().unwrap_or_else(|| panic!("{id}: {name} is no number"));
+    let than = match alarm["ComparisonOperator"].as_str() {
+        Some("GreaterThanOrEqualToThreshold") => ">=",
+        Some("GreaterThanThreshold") => ">",
+        other => panic!("{id}: {other:?} is not known here"),
+    };
+    let (space, metric) = (text(&alarm["Namespace"]), text(&alarm["MetricName"]));
+    let when = format!("{} of {} s {than} {}", text(&alarm["Statistic"]), number("Period"), number("Threshold"));
+    let often = format!("{} of {}", number("DatapointsToAlarm"), number("EvaluationPeriods"));
+    let gap = text(&alarm["TreatMissingData"]);
+    format!("{id}: {space} {metric} {} | {when}, {often} | {gap}, {over}", by.join(" "))
+}
+
+#[test]
+fn every_alarm_is_set_as_this_table_says() {
+    let template = template();
+    let set: Vec<String> =
+        resources(&template, "AWS::CloudWatch::Alarm").map(|(id, alarm)| settings(id, alarm)).collect();
+    let set = set.join("\n");
+    assert!(set == ALARMS.trim(), "the alarms are now\n{set}");
 }

@@ -3,15 +3,19 @@
 use frontdesk::{
     edge::{clock::SystemClock, sellers::Source},
     flow::Clock as _,
+    store::{Bookings, Events, Slots, may_start},
 };
+use http::StatusCode;
 use jiff::SignedDuration;
 use local::{
-    dynamodb::{Access, DbCall},
+    dynamodb::{Access, DbCall, DbFault},
+    functions::Invoker,
     template::Template,
 };
 use serde_json::{Value, json};
 use std::{
     collections::{BTreeMap, BTreeSet},
+    error::Error,
     mem,
     sync::{Arc, Mutex},
 };
@@ -68,20 +72,27 @@ struct Cloud {
 
 impl Cloud {
     async fn open() -> Self {
+        Self::whose_tables(None).await
+    }
+
+    /// With tables that answer every call with this error of DynamoDB's.
+    async fn whose_tables(refuse: Option<&'static str>) -> Self {
         let asked = Arc::new(Mutex::new(Vec::new()));
         let kept = asked.clone();
         let answer = move |headers: http::HeaderMap, body: String| {
             let target = headers["x-amz-target"].to_str().unwrap();
             let (service, operation) = target.split_once('.').unwrap();
             let body: Value = serde_json::from_str(&body).unwrap();
-            let (service, resource, answer) = match service {
-                "secretsmanager" => {
-                    ("secretsmanager", &body["SecretId"], json!({"SecretString": sellers(|_| {}).to_string()}))
-                }
-                _ => ("dynamodb", &body["TableName"], json!({})),
+            let (service, resource, answer) = if service == "secretsmanager" {
+                let secret = json!({"SecretString": sellers(|_| {}).to_string()});
+                ("secretsmanager", &body["SecretId"], (StatusCode::OK, secret))
+            } else {
+                let refused =
+                    |code: &str| (StatusCode::BAD_REQUEST, json!({"__type": format!("com.amazonaws#{code}")}));
+                ("dynamodb", &body["TableName"], refuse.map_or((StatusCode::OK, json!({})), refused))
             };
             kept.lock().unwrap().push(format!("{service}:{operation} on {}", resource.as_str().unwrap()));
-            std::future::ready(answer.to_string())
+            std::future::ready((answer.0, answer.1.to_string()))
         };
         let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
         let url = format!("http://{}", listener.local_addr().unwrap());
@@ -105,19 +116,15 @@ impl Cloud {
 }
 
 /// The function's own start, with its own clients.
-async fn sellers_of(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Source {
-    match function {
-        "event-intake" => {
-            event_intake::App::connect(event_intake::config::Config::read(get).unwrap()).await.unwrap().sellers
-        }
-        "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get).unwrap()).await.unwrap().sellers,
-        "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get).unwrap()).await.unwrap().sellers,
-        "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get).unwrap()).await.unwrap().sellers,
-        "booking-worker" => {
-            booking_worker::App::connect(booking_worker::config::Config::read(get).unwrap()).await.unwrap().sellers
-        }
+async fn start(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Result<Source, Box<dyn Error + Send + Sync>> {
+    Ok(match function {
+        "event-intake" => event_intake::App::connect(event_intake::config::Config::read(get)?).await?.sellers,
+        "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get)?).await?.sellers,
+        "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get)?).await?.sellers,
+        "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get)?).await?.sellers,
+        "booking-worker" => booking_worker::App::connect(booking_worker::config::Config::read(get)?).await?.sellers,
         other => panic!("{other} is in the template, and starts nowhere"),
-    }
+    })
 }
 
 #[tokio::test]
@@ -131,7 +138,7 @@ async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_
             .map(|access| format!("dynamodb:{access}"))
             .chain(function.grants.others.clone())
             .collect();
-        let sellers = sellers_of(&function.name, &cloud.variable(&template)).await;
+        let sellers = start(&function.name, &cloud.variable(&template)).await.unwrap();
         let at_start = cloud.asked();
         assert!(at_start.is_subset(&granted), "{} asks for what it is not granted: {at_start:?}", function.name);
         assert!(at_start.is_superset(&function.grants.others), "{}: {at_start:?}", function.name);
@@ -140,5 +147,49 @@ async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_
         assert_eq!(cloud.asked(), BTreeSet::new(), "what was read is kept");
         sellers.current(now + SignedDuration::from_mins(6)).await;
         assert_eq!(cloud.asked(), function.grants.others, "{}", function.name);
+    }
+}
+
+#[tokio::test]
+async fn a_function_refuses_to_start_on_what_a_deployment_got_wrong_and_on_nothing_else() {
+    let template = Template::deployed().unwrap();
+    for (code, starts) in
+        [("ResourceNotFoundException", false), ("AccessDeniedException", false), ("ThrottlingException", true)]
+    {
+        let cloud = Cloud::whose_tables(Some(code)).await;
+        for function in &template.functions {
+            let started = start(&function.name, &cloud.variable(&template)).await;
+            let why = started.as_ref().err().map(ToString::to_string).unwrap_or_default();
+            assert_eq!(started.is_ok(), starts, "{} on {code}: {why}", function.name);
+            assert!(starts || why.contains(code), "{}: {why}", function.name);
+        }
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn the_first_call_tells_a_table_that_is_missing_or_not_granted_from_one_that_does_not_answer() {
+    let shop = Shop::with(sellers(|_| {})).await;
+    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
+    let warmed = async |table: &str| {
+        let slots = Slots { client: client.clone(), table: table.to_owned() };
+        let bookings = Bookings { client: client.clone(), table: table.to_owned(), slots: slots.clone() };
+        let events = Events::new(client.clone(), table.to_owned());
+        [slots.warm().await, bookings.warm().await, events.warm().await]
+    };
+    assert!(warmed("frontdesk-events").await.iter().all(Result::is_ok));
+    for missing in warmed("frontdesk-of-another-stack").await {
+        assert!(missing.as_ref().unwrap_err().is_of_the_deployment(), "{missing:?}");
+        assert!(may_start(missing).is_err());
+    }
+    let Invoker::InProcess(apps) = &*shop.world.functions else { panic!("they run in this process") };
+    shop.world.db.set_grants(Some(Arc::new(|_: &str, _: &Access| false)));
+    assert!(may_start(apps.slots_api.shelf.warm().await).is_err());
+    shop.world.db.set_grants(None);
+    for fault in [DbFault::Throttle, DbFault::Unreachable] {
+        shop.world.db.set_fault(Some(Arc::new(move |_: &str, _: &Value| fault)));
+        for silent in warmed("frontdesk-events").await {
+            assert!(!silent.as_ref().unwrap_err().is_of_the_deployment(), "{silent:?}");
+            assert!(may_start(silent).is_ok());
+        }
     }
 }

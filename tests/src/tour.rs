@@ -56,11 +56,11 @@ pub async fn tour() -> Tour {
 /// What each function's process does before its first invocation.
 async fn start(shop: &Shop) {
     if let Invoker::InProcess(apps) = &*shop.world.functions {
-        apps.event_intake.events.warm().await;
-        apps.slots_api.shelf.warm().await;
-        apps.slot_cache.slots.warm().await;
-        apps.crm_intake.bookings.warm().await;
-        apps.booking_worker.bookings.warm().await;
+        apps.event_intake.events.warm().await.expect("the tables are there");
+        apps.slots_api.shelf.warm().await.expect("the tables are there");
+        apps.slot_cache.slots.warm().await.expect("the tables are there");
+        apps.crm_intake.bookings.warm().await.expect("the tables are there");
+        apps.booking_worker.bookings.warm().await.expect("the tables are there");
     }
 }
 

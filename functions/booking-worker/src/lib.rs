@@ -73,7 +73,7 @@ impl App {
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
-        bookings.warm().await;
+        store::may_start(bookings.warm().await)?;
         Ok(Self {
             outside: Timed::crm(net.transport_within(config.basics.sellers.reach())),
             transport: Timed::popin(net.transport()),

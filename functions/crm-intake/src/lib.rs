@@ -53,7 +53,7 @@ impl App {
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         let events = Events::new(bookings.client.clone(), config.events_table);
-        bookings.warm().await;
+        store::may_start(bookings.warm().await)?;
         let random = Arc::new(Random::from_entropy());
         Ok(Self {
             sellers,

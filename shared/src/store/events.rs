@@ -157,9 +157,10 @@ impl Events {
     }
 
     /// One cheap signed call, so that the first event finds the connection open.
-    pub async fn warm(&self) {
+    pub async fn warm(&self) -> Result<(), Error> {
         let key = keys::Key { pk: "-".into(), sk: "warm".into() };
-        drop(self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await);
+        let sent = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }
 

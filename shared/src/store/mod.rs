@@ -79,6 +79,22 @@ impl Error {
         };
         Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
     }
+
+    /// What no waiting mends: the table is not there, or the role may not ask it. A deployment got that wrong.
+    pub fn is_of_the_deployment(&self) -> bool {
+        match self {
+            Self::Unavailable { code, .. } => {
+                matches!(code.as_str(), "AccessDeniedException" | "ResourceNotFoundException")
+            }
+            Self::Corrupt { .. } => false,
+        }
+    }
+}
+
+/// Whether a function may start, by its first call (`warm`): one that was deployed wrongly refuses, so that the check before
+/// a release sees it. A throttled call or a lost one says nothing of the next.
+pub fn may_start(warmed: Result<(), Error>) -> Result<(), Error> {
+    warmed.or_else(|error| if error.is_of_the_deployment() { Err(error) } else { Ok(()) })
 }
 
 /// Whether the write lost against its condition: an answer, not a failure.

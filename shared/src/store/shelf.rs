@@ -42,8 +42,8 @@ impl Shelf {
         Ok(diary)
     }
 
-    pub async fn warm(&self) {
-        self.slots.warm().await;
+    pub async fn warm(&self) -> Result<(), Error> {
+        self.slots.warm().await
     }
 
     fn lock(&self) -> MutexGuard<'_, BTreeMap<SellerId, Copy>> {

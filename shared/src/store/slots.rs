@@ -239,9 +239,10 @@ impl Slots {
     }
 
     /// One cheap signed call, so that the first request finds the connection open.
-    pub async fn warm(&self) {
+    pub async fn warm(&self) -> Result<(), Error> {
         let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
-        drop(query.expression_attribute_values(":pk", s("-")).limit(1).send().await);
+        let sent = query.expression_attribute_values(":pk", s("-")).limit(1).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }
 
