@@ -64,7 +64,7 @@ async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it(
     sources
         .extend(edge.iter().map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()));
     for name in sources.iter().flat_map(|source| {
-        let calls = [".count(\"", ".seconds(\""].into_iter().flat_map(|call| source.split(call).skip(1));
+        let calls = [".count(\"", ".amount(\"", ".seconds(\""].into_iter().flat_map(|call| source.split(call).skip(1));
         calls.filter_map(|rest| rest.split('"').next())
     }) {
         assert!(names.contains(name), "nobody was told of {name}: {names:?}");

@@ -83,6 +83,11 @@ async fn events(shop: &Shop) {
     shop.send(Method::POST, &path, &[], json!({"type": "Created"}).to_string()).await;
     store_as_unknown(shop).await;
     shop.tick("event-intake").await;
+    shop.world.db.set_fault(Some(Arc::new(|_: &str, _: &Value| DbFault::Unreachable)));
+    let lost = json!({"id": page_id(4), "source": "popin", "name": "popin_open", "data": {"uid": "u-1"}});
+    shop.collect(json!([lost])).await;
+    shop.tick("event-intake").await;
+    shop.world.db.set_fault(None);
 }
 
 /// As an older release stored it, whose table did not have the name.
@@ -186,6 +191,12 @@ async fn crms() -> Vec<DbCall> {
     whole.send(&shop, &json!({"ProspectID": "p-1", "Phone": NUMBER}).to_string()).await;
     let listed = shop.parked_list("").await;
     shop.retry(listed.body["parked"][0]["id"].as_str().unwrap_or_default()).await;
+    // One that cannot be stored, one that tells of no call, and one that nobody can make a booking of.
+    shop.world.db.set_fault(Some(Arc::new(|_: &str, _: &Value| DbFault::Unreachable)));
+    whole.send(&shop, &whole.body(6)).await;
+    shop.world.db.set_fault(None);
+    thin.send(&shop, &thin.body(6).replace("propertyChange", "deletion")).await;
+    shop.trigger("msg_7", &json!({})).await;
     // Of nobody that its CRM knows.
     thin.send(&shop, &thin.body(5)).await;
     shop.settle().await;
@@ -223,6 +234,8 @@ async fn gives_up(shop: &Shop) {
         clock.advance(SignedDuration::from_secs(1));
         DbFault::None
     })));
+    shop.book("k1", Some(10), &lead(2)).await;
+    shop.advance(60);
     shop.book("k1", Some(10), &lead(2)).await;
     shop.tick("booking-worker").await;
 }

@@ -88,13 +88,13 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     let mut metrics = Metrics::default();
     match &outcome {
         Ok(Refreshed::Done { slots, dropped }) => {
-            metrics.count("SlotRefreshes", 1).count("SlotsOffered", *slots).count("SlotsDropped", *dropped);
+            metrics.count("SlotRefreshes", 1).amount("SlotsOffered", *slots).amount("SlotsDropped", *dropped);
             tracing::info!(seller = %id, slots, dropped, "slots.refreshed");
         }
         Ok(Refreshed::NotDue) => {}
         Ok(Refreshed::Failed { code, failures, age }) => {
             metrics.count("SlotRefreshFailures", 1);
-            metrics.count("SlotRefreshFailuresInRow", usize::try_from(*failures).unwrap_or(usize::MAX));
+            metrics.amount("SlotRefreshFailuresInRow", usize::try_from(*failures).unwrap_or(usize::MAX));
             // Also of a diary that nobody looks at.
             if let Some(age) = age {
                 metrics.seconds("SlotAgeSeconds", age.as_secs_f64());
@@ -116,7 +116,7 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
             metrics.seconds("ClockSkewSeconds", skew);
         }
         if let Some(days) = clock::zones_age_days(ended) {
-            metrics.count("ZoneDataAgeDays", usize::try_from(days).unwrap_or_default());
+            metrics.amount("ZoneDataAgeDays", usize::try_from(days).unwrap_or_default());
         }
     }
     metrics.emit(FUNCTION, By::Seller(id.as_str()), ended);

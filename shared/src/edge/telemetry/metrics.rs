@@ -22,7 +22,13 @@ enum Amount {
 }
 
 impl Metrics {
+    /// So many more. None is not told: it would cost its bytes in every line, and a sum does not miss it.
     pub fn count(&mut self, name: &'static str, value: usize) -> &mut Self {
+        if value == 0 { self } else { self.put(name, Amount::Count(value)) }
+    }
+
+    /// How many there are; none is a number, too.
+    pub fn amount(&mut self, name: &'static str, value: usize) -> &mut Self {
         self.put(name, Amount::Count(value))
     }
 
@@ -152,18 +158,18 @@ mod tests {
     fn a_line_is_embedded_metric_format() {
         let mut metrics = Metrics::default();
         metrics.count("EventsStored", 2).seconds("SlotAgeSeconds", 1.5);
-        metrics.count("EventsStored", 3);
+        metrics.count("EventsStored", 3).count("EventsDuplicate", 0).amount("SlotsOffered", 0);
         let line = metrics.line("event-intake", By::Seller("acme"), Timestamp::UNIX_EPOCH);
         let line: serde_json::Value = serde_json::from_str(&line).unwrap();
         let directive = serde_json::json!({
             "Namespace": "Frontdesk", "Dimensions": [["function"], ["function", "seller"]],
-            "Metrics": [{"Name": "EventsStored", "Unit": "Count"}, {"Name": "SlotAgeSeconds", "Unit": "Seconds"}],
+            "Metrics": [{"Name": "EventsStored", "Unit": "Count"}, {"Name": "SlotAgeSeconds", "Unit": "Seconds"}, {"Name": "SlotsOffered", "Unit": "Count"}],
         });
         assert_eq!(
             line,
             serde_json::json!({
                 "_aws": {"Timestamp": 0, "CloudWatchMetrics": [directive]}, "function": "event-intake", "seller": "acme",
-                "EventsStored": 3, "SlotAgeSeconds": 1.5,
+                "EventsStored": 3, "SlotAgeSeconds": 1.5, "SlotsOffered": 0,
             })
         );
     }
