@@ -1,6 +1,6 @@
 """Deploys the transformed template with the real binaries to MiniStack and goes through it once.
 
-    smoke.py ROOT
+    smoke.py ROOT x86_64|arm64
 """
 
 import io
@@ -16,11 +16,14 @@ from pathlib import Path
 
 import boto3
 
-ROOT = Path(sys.argv[1])
+ROOT, ARCHITECTURE = Path(sys.argv[1]), sys.argv[2]
 OUT = ROOT / "target/smoke"
 FUNCTIONS = ["event-intake", "slot-cache", "slots-api", "crm-intake", "booking-worker"]
 KEY = "smoke-api-key-0123456789"
 ORIGIN = "https://shop.example.com"
+ORGANIZATION = "00D000000000001EAA"
+# What an ELF says that it is for, at its 18th byte.
+MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
 # The account that `local` has at its simulated Popin.
 DEMO = "demo-popin-{}-not-a-secret"
 
@@ -59,12 +62,16 @@ def start(name, command, **environment):
 
 
 def template():
-    """What CloudFormation would get, less what MiniStack has no stand-in for: CodeDeploy, which only moves aliases."""
+    """What CloudFormation would get, less what MiniStack has no stand-in for: CodeDeploy, which only moves aliases. And less
+    the sweep, which takes up by itself whatever the stream leaves: here the stream has to do it."""
     document = json.loads((ROOT / "target/check/transformed.json").read_text())
     resources = document["Resources"]
     # The check before a release answers to CodeDeploy.
     gone = {n for n, r in resources.items() if r["Type"].startswith("AWS::CodeDeploy::")}
     gone |= {"CodeDeployRole", "ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogs"}
+    sweeps = {n for n, r in resources.items() if r["Type"] == "AWS::Scheduler::Schedule" and "sweep" in str(r["Properties"]["Name"])}
+    require(len(sweeps) == 1, "the sweep is left out", sweeps)
+    gone |= sweeps
     document["Resources"] = {n: r for n, r in resources.items() if n not in gone}
     for resource in document["Resources"].values():
         resource.pop("UpdatePolicy", None)
@@ -72,17 +79,19 @@ def template():
         if resource["Type"] == "AWS::Lambda::Function":
             name = properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
             properties["Code"] = {"S3Bucket": "packages", "S3Key": f"{name}.zip"}
-            # It runs what this machine does.
-            properties["Architectures"] = ["x86_64" if os.uname().machine == "x86_64" else "arm64"]
+            properties["Architectures"] = [ARCHITECTURE]
     return document
 
 
 def package(name):
+    binary = (ROOT / f"target/lambda/{name}/bootstrap").read_bytes()
+    if binary[18] != MACHINE[ARCHITECTURE]:
+        sys.exit(f"{name} is built for another machine: infra/build {ARCHITECTURE} first")
     bytes_ = io.BytesIO()
     with zipfile.ZipFile(bytes_, "w", zipfile.ZIP_DEFLATED) as archive:
         entry = zipfile.ZipInfo("bootstrap")
         entry.external_attr = 0o755 << 16
-        archive.writestr(entry, (ROOT / f"target/lambda/{name}/bootstrap").read_bytes(), zipfile.ZIP_DEFLATED)
+        archive.writestr(entry, binary, zipfile.ZIP_DEFLATED)
     return bytes_.getvalue()
 
 
@@ -135,6 +144,7 @@ class Stack:
             "acme": {
                 "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [KEY],
                 "popin": {"base_url": f"{self.popin}/api/v1", "api_key": DEMO.format("api-key"), "token": DEMO.format("token")},
+                "crm": {"salesforce": {"organization_ids": [ORGANIZATION], "path_secrets": ["smoke-path-secret-0123"]}},
             }
         }  # fmt: skip
         self.client("secretsmanager").put_secret_value(SecretId="frontdesk/sellers", SecretString=json.dumps(sellers))
@@ -151,54 +161,100 @@ class Stack:
         wait("the schedule refreshes the diary", 150, lambda: [i for i in self.items("slots") if i["sk"]["S"] == "snapshot"])
         reply = self.invoke("slots-api", request("GET", "/v1/slots/acme"))
         require(reply["statusCode"] == 200 and json.loads(reply["body"])["slots"], "the slots are shown", reply)
-        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": "k1"}
-        lead = {"lead": {"name": "Asha Example", "mobile": "9000000001"}}
-        reply = self.invoke("crm-intake", request("POST", "/v1/bookings/acme", headers, json.dumps(lead)))
-        require(reply["statusCode"] == 202, "a booking is accepted", reply)
-        one = f"/v1/bookings/acme/{json.loads(reply['body'])['id']}"
-
-        def scheduled():
-            answer = self.client("lambda").invoke(
-                FunctionName="frontdesk-crm-intake:live", Payload=json.dumps(request("GET", one, headers))
-            )
-            return json.loads(json.loads(answer["Payload"].read())["body"])["state"] == "scheduled"
-
-        wait("the stream runs it", 90, scheduled)
-        with urllib.request.urlopen(f"{self.popin}/_sim/schedules") as reply:
-            calls = json.loads(reply.read())
-        require(len(calls if isinstance(calls, list) else calls["schedules"]) == 1, "Popin has one call", calls)
+        one = self.book(1)
+        wait("the stream runs it", 60, lambda: self.state(one) == "scheduled")
+        self.calls(1)
         self.redrive()
 
+    def book(self, number):
+        """A booking that is stored and not yet run: its path."""
+        headers = {"authorization": f"Bearer {KEY}", "idempotency-key": f"k{number}"}
+        lead = {"lead": {"name": "Asha Example", "mobile": f"90000000{number:02}"}}
+        reply = self.invoke("crm-intake", request("POST", "/v1/bookings/acme", headers, json.dumps(lead)))
+        require(reply["statusCode"] == 202, "a booking is accepted", reply)
+        return f"/v1/bookings/acme/{json.loads(reply['body'])['id']}"
+
+    def state(self, booking):
+        look = request("GET", booking, {"authorization": f"Bearer {KEY}"})
+        answer = self.client("lambda").invoke(FunctionName="frontdesk-crm-intake:live", Payload=json.dumps(look))
+        return json.loads(json.loads(answer["Payload"].read())["body"])["state"]
+
+    def calls(self, number):
+        with urllib.request.urlopen(f"{self.popin}/_sim/schedules") as reply:
+            calls = json.loads(reply.read())
+        require(len(calls if isinstance(calls, list) else calls["schedules"]) == number, f"Popin has {number}", calls)
+
     def redrive(self):
-        """Letters as the scheduler and the stream would leave them, done again by the documented command."""
+        """Letters as they are left by the stream, the scheduler, EventBridge and Lambda, done again by the documented command."""
+        aws = self.client("lambda")
+        for mapping in aws.list_event_source_mappings()["EventSourceMappings"]:
+            aws.update_event_source_mapping(UUID=mapping["UUID"], Enabled=False)
+        # One that is under way still ends; from here on, only letters make anything happen.
+        time.sleep(3)
         outputs = self.client("cloudformation").describe_stacks(StackName="frontdesk")["Stacks"][0]["Outputs"]
-        outputs = {output["OutputKey"]: output["OutputValue"] for output in outputs}
-        sqs = self.client("sqs")
-        arn = self.client("lambda").get_function(FunctionName="frontdesk-booking-worker")["Configuration"]["FunctionArn"]
-        target = {"TARGET_ARN": {"DataType": "String", "StringValue": arn}}
-        tick = '{"source":"frontdesk.schedule"}'
-        sqs.send_message(QueueUrl=outputs["ScheduleDeadLettersUrl"], MessageBody=tick, MessageAttributes=target)
-        letter = {"requestContext": {"functionArn": arn}, "DDBStreamBatchInfo": self.first_record()}
-        sqs.send_message(QueueUrl=outputs["StreamDeadLettersUrl"], MessageBody=json.dumps(letter))
-        for queue in ("schedules", "streams"):
+        urls = {output["OutputKey"]: output["OutputValue"] for output in outputs}
+        arn = {name: f"{aws.get_function(FunctionName=f'frontdesk-{name}')['Configuration']['FunctionArn']}:live" for name in FUNCTIONS}
+
+        def letter(queue, body, **attributes):
+            attributes = {name: {"DataType": "String", "StringValue": value} for name, value in attributes.items()}
+            self.client("sqs").send_message(QueueUrl=urls[queue], MessageBody=json.dumps(body), MessageAttributes=attributes)
+
+        def redriven(queue, said, stays=""):
             done = subprocess.run(
                 [sys.executable, ROOT / "infra/redrive", queue],
                 env=os.environ | {"AWS_ENDPOINT_URL": self.url}, capture_output=True, text=True, check=False,
             )  # fmt: skip
-            require(done.returncode == 0 and done.stdout == "1 done, 0 stay\n", f"a letter of the {queue} is redriven", done)
+            holds = done.returncode == (1 if stays else 0) and done.stdout.endswith(f"{said}\n") and stays in done.stdout
+            require(holds, f"letters of the {queue} are redriven: {said}", done)
 
-    def first_record(self):
-        streams = self.client("dynamodbstreams")
+        two = self.book(2)
+        require(self.state(two) == "requested", "no stream runs it now", self.state(two))
+        letter("StreamDeadLettersUrl", {"requestContext": {"functionArn": arn["booking-worker"]}, "DDBStreamBatchInfo": self.record_of(two)})
+        redriven("streams", "1 done, 0 stay")
+        require(self.state(two) == "scheduled", "its letter does", self.state(two))
+
+        three = self.book(3)
+        letter("ScheduleDeadLettersUrl", {"source": "frontdesk.schedule"}, TARGET_ARN=arn["booking-worker"], ERROR_CODE="THROTTLED")
+        redriven("schedules", "1 done, 0 stay")
+        require(self.state(three) == "scheduled", "a tick's letter runs what is due", self.state(three))
+        self.calls(3)
+
+        bookings = len(self.bookings())
+        letter("EventDeadLettersUrl", platform_event(4), TARGET_ARN=arn["crm-intake"], RULE_ARN="arn:aws:events:::rule/r")
+        failed = {"requestContext": {"functionArn": arn["crm-intake"], "condition": "RetriesExhausted"}, "requestPayload": platform_event(5)}
+        letter("EventDeadLettersUrl", failed)
+        letter("EventDeadLettersUrl", platform_event(6, "00D000000000002EAA"), TARGET_ARN=arn["crm-intake"])
+        redriven("events", "2 done, 1 stay", "no seller in the document has that organization")
+        require(len(self.bookings()) == bookings + 2, "each event is a booking, and a stranger's is not", self.bookings())
+
+    def bookings(self):
+        return [item["pk"]["S"] for item in self.items("bookings") if item["sk"]["S"] == "booking"]
+
+    def record_of(self, booking):
+        """What a letter says of a batch of this one record."""
+        streams, id_ = self.client("dynamodbstreams"), booking.rsplit("/", 1)[1]
         arn = self.client("dynamodb").describe_table(TableName="frontdesk-bookings")["Table"]["LatestStreamArn"]
         for shard in streams.describe_stream(StreamArn=arn)["StreamDescription"]["Shards"]:
             at = streams.get_shard_iterator(StreamArn=arn, ShardId=shard["ShardId"], ShardIteratorType="TRIM_HORIZON")
-            if records := streams.get_records(ShardIterator=at["ShardIterator"])["Records"]:
-                number = records[0]["dynamodb"]["SequenceNumber"]
-                return {
-                    "shardId": shard["ShardId"], "startSequenceNumber": number, "endSequenceNumber": number, "batchSize": 1,
-                    "streamArn": arn,
-                }  # fmt: skip
-        sys.exit("FAIL  the stream has no record")
+            for record in streams.get_records(ShardIterator=at["ShardIterator"])["Records"]:
+                keys = record["dynamodb"]["Keys"]
+                if id_ in keys["pk"]["S"] and keys["sk"]["S"] == "booking":
+                    number = record["dynamodb"]["SequenceNumber"]
+                    return {
+                        "shardId": shard["ShardId"], "startSequenceNumber": number, "endSequenceNumber": number, "batchSize": 1,
+                        "streamArn": arn,
+                    }  # fmt: skip
+        sys.exit("FAIL  the stream has no record of it")
+
+
+def platform_event(number, organization=ORGANIZATION):
+    """As the relay of Salesforce puts it on the bus."""
+    payload = {"Lead_Id__c": f"00Q{number:012}AAA", "Name__c": "Sami Example", "Mobile__c": f"+9190000000{number:02}", "EventUuid": f"u-{number}"}
+    return {
+        "version": "0", "id": f"e-{number}", "source": f"aws.partner/salesforce.com/{organization}/0YL000000000001",
+        "detail-type": "VideoCall_Request__e", "account": "000000000000", "time": "2026-11-23T03:00:00Z", "region": "us-east-1",
+        "resources": [], "detail": {"payload": payload, "schemaId": "s", "id": f"d-{number}"},
+    }  # fmt: skip
 
 
 def main():

