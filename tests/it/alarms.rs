@@ -180,6 +180,7 @@ SlotsOld: Frontdesk SlotAgeSeconds function=${SlotsApiFunction} | Maximum of 300
 SlotsNotRenewed: Frontdesk SlotAgeSeconds function=${SlotCacheFunction} | Maximum of 900 s > 1800, 1 of 1 | notBreaching, tells OK
 SlotsMissing: Frontdesk SlotsUnavailable function=${SlotsApiFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells OK
 RefreshesFail: Frontdesk SlotRefreshFailuresInRow function=${SlotCacheFunction} | Maximum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
+RefreshesAreNotMade: Frontdesk SlotRefreshesNotMade function=${SlotCacheFunction} | Sum of 900 s >= 3, 1 of 1 | notBreaching, tells OK
 WorkerBookingsInDoubt: Frontdesk BookingsInDoubt function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 IntakeBookingsInDoubt: Frontdesk BookingsInDoubt function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 WorkerBookingsNeedHuman: Frontdesk BookingsNeedingHuman function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK

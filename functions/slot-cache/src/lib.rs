@@ -80,7 +80,7 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     let now = app.clock.now();
     if deadline.duration_since(now) < seller.popin.timeout + SignedDuration::from_secs(1) {
         tracing::warn!(seller = %id, "slots.no_time_left");
-        Metrics::default().count("SlotRefreshFailures", 1).emit(FUNCTION, By::Seller(id.as_str()), now);
+        Metrics::default().count("SlotRefreshesNotMade", 1).emit(FUNCTION, By::Seller(id.as_str()), now);
         return None;
     }
     let popin = Skew::of(&*app.transport, &*app.clock);
@@ -106,7 +106,8 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
             }
         }
         Err(error) => {
-            metrics.count("SlotRefreshFailures", 1);
+            // Nobody has written how often by now: they are counted one by one.
+            metrics.count("SlotRefreshesNotMade", 1);
             tracing::error!(seller = %id, error = %error, "slots.not_refreshed");
         }
     }
