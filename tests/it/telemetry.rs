@@ -65,9 +65,11 @@ async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it(
         .extend(edge.iter().map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()));
     for name in sources.iter().flat_map(|source| {
         let calls = [".count(\"", ".amount(\"", ".seconds(\""].into_iter().flat_map(|call| source.split(call).skip(1));
-        calls.filter_map(|rest| rest.split('"').next())
+        let listed = source.split("(\"WriteBacks").skip(1).filter_map(|rest| rest.split('"').next());
+        let listed = listed.map(|rest| format!("WriteBacks{rest}"));
+        calls.filter_map(|rest| rest.split('"').next()).map(str::to_owned).chain(listed).collect::<Vec<_>>()
     }) {
-        assert!(names.contains(name), "nobody was told of {name}: {names:?}");
+        assert!(names.contains(&name), "nobody was told of {name}: {names:?}");
     }
     // Each is paid by the month.
     let readme = fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
@@ -208,7 +210,8 @@ async fn the_books_of_triggers_balance() {
     let counts: Vec<u64> = parts.iter().map(|part| sum(&told, &format!("Triggers{part}"))).collect();
     assert_eq!(sum(&told, "TriggersReceived"), 9);
     assert_eq!(counts.iter().sum::<u64>(), 9, "{counts:?}");
-    assert_eq!((counts[0], counts[1], counts[5], counts[6]), (1, 1, 1, 1), "{counts:?}");
+    // Of the second batch two were stored before.
+    assert_eq!(counts, [1, 3, 3, 0, 0, 1, 1]);
 }
 
 /// Whatever a function tells, metrics too, is told of one invocation, by the ids that Lambda and the gateway gave it.

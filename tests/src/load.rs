@@ -133,7 +133,7 @@ fn request(method: Method, path: &str, body: String) -> Request<Bytes> {
     request
 }
 
-/// `rate` events a second for `seconds`; a tenth of them copies.
+/// `rate` events a second for `seconds`; some of them twice.
 pub async fn events(rate: u64, seconds: u64) -> Result<Report, Trouble> {
     let world = world().await?;
     let mut report = Report::default();

@@ -87,6 +87,7 @@ async fn events(shop: &Shop) {
     let lost = json!({"id": page_id(4), "source": "popin", "name": "popin_open", "data": {"uid": "u-1"}});
     shop.collect(json!([lost])).await;
     shop.tick("event-intake").await;
+    shop.tick("slot-cache").await;
     shop.world.db.set_fault(None);
 }
 
@@ -202,6 +203,9 @@ async fn crms() -> Vec<DbCall> {
     shop.settle().await;
     shop.world.sim.crms().add_fault(CrmFaultOrder::new("receiver", CrmFault::Refuse));
     whole.send(&shop, &whole.body(4)).await;
+    shop.settle().await;
+    shop.world.sim.crms().add_fault(CrmFaultOrder::new("receiver", CrmFault::Unavailable));
+    whole.send(&shop, &whole.body(10)).await;
     shop.settle().await;
     minutes(&shop, 10).await;
     for booking in shop.bookings() {

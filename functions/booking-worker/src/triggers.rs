@@ -63,10 +63,11 @@ pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<
             if let Some(run) = requested.run {
                 booking_view::tell(&requested.booking, run, FUNCTION, app.clock.now());
             }
-            metrics.count("TriggersBooked", 1);
+            // Run a second time, when it could not be taken away: it was counted at the first.
+            metrics.count("TriggersBooked", usize::from(!requested.again));
             tracing::info!(seller = %seller_id, crm, trigger.id = %id, booking.id = %requested.booking.id, "trigger.read_back");
         }
-        Taken::Pending(_) => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
+        Taken::Pending { .. } => tracing::warn!(seller = %seller_id, crm, trigger.id = %id, "trigger.not_read_yet"),
         Taken::Parked { code, .. } => {
             tracing::warn!(seller = %seller_id, crm, trigger.id = %id, code, "trigger.parked");
             metrics.count("TriggersParked", 1);

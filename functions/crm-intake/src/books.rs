@@ -19,19 +19,29 @@ pub(crate) enum Outcome {
     Ignored,
     /// Nobody can make a booking of it, and its sender was told so.
     Refused,
-    /// The store failed: its sender is asked to come again.
+    /// The store failed: its sender is asked to come again, whether it was stored by then or not.
     NotStored,
 }
 
 impl Outcome {
     pub(crate) fn of(requested: &Result<Requested, RequestError>) -> Self {
         match requested {
-            Ok(requested) if requested.again => Self::Duplicate,
-            Ok(_) => Self::Booked,
-            Err(RequestError::StillRunning | RequestError::Erased) => Self::Duplicate,
-            Err(RequestError::NotProven(_) | RequestError::KeyReused | RequestError::Unusable(_)) => Self::Refused,
-            Err(RequestError::Store(_)) => Self::NotStored,
+            Ok(requested) => Self::Booked.or_copy(requested.again),
+            Err(error) => Self::of_error(error),
         }
+    }
+
+    pub(crate) fn of_error(error: &RequestError) -> Self {
+        match error {
+            RequestError::StillRunning | RequestError::Erased => Self::Duplicate,
+            RequestError::NotProven(_) | RequestError::KeyReused | RequestError::Unusable(_) => Self::Refused,
+            RequestError::Store(_) => Self::NotStored,
+        }
+    }
+
+    /// Unless it came before.
+    pub(crate) fn or_copy(self, again: bool) -> Self {
+        if again { Self::Duplicate } else { self }
     }
 }
 

@@ -88,7 +88,9 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
             }
             booked(&requested, false)
         }
-        Taken::Pending(_) => Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"}))),
+        Taken::Pending { .. } => {
+            Ok(answer::json(StatusCode::ACCEPTED, &json!({"id": id.as_str(), "state": "pending"})))
+        }
         Taken::Ignored(code) => Ok(answer::json(StatusCode::OK, &json!({"state": "ignored", "code": code}))),
         Taken::Erased => Err(Problem::not_found()),
         Taken::Parked { code, .. } => {

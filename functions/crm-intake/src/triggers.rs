@@ -127,7 +127,7 @@ pub(crate) async fn store(
 
 /// Those that were stored, also where another one of the batch was not: when the CRM sends all again, they are copies.
 fn count(app: &App, seller: &SellerId, took: &[Result<(Became, Outcome), RequestError>]) {
-    let outcomes: Vec<_> = took.iter().map(|one| one.as_ref().map_or(Outcome::NotStored, |(_, it)| *it)).collect();
+    let outcomes: Vec<_> = took.iter().map(|one| one.as_ref().map_or_else(Outcome::of_error, |(_, it)| *it)).collect();
     books::count(&outcomes, seller, app.clock.now());
 }
 
@@ -147,17 +147,17 @@ async fn take_one(
                 booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
             }
             booking = Some(requested.booking.id.to_string());
-            let counted = if requested.again { Outcome::Duplicate } else { Outcome::Booked };
+            let counted = Outcome::Booked.or_copy(requested.again);
             (Became::Booking(facts(&BookingView::of(&requested.booking))), counted, "booked")
         }
-        Taken::Pending(id) => {
+        Taken::Pending { id, again } => {
             trigger = Some(id.to_string());
-            (Became::Pending, Outcome::Pending, "pending")
+            (Became::Pending, Outcome::Pending.or_copy(again), "pending")
         }
-        Taken::Parked { id, code } => {
+        Taken::Parked { id, code, again } => {
             tracing::warn!(seller = %desk.id, crm = connector.as_str(), trigger.id = %id, code, "trigger.parked");
             trigger = Some(id.to_string());
-            (Became::Parked(code), Outcome::Parked, "parked")
+            (Became::Parked(code), Outcome::Parked.or_copy(again), "parked")
         }
         Taken::Ignored(code) => {
             tracing::info!(seller = %desk.id, crm = connector.as_str(), code, "trigger.ignored");

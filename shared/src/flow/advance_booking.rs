@@ -91,11 +91,15 @@ pub(super) async fn work(
     owner: &str,
     patience: Patience,
 ) -> Result<(Booking, Run), store::Error> {
+    let begun = booking.state.as_str();
     let mut run = Worker { desk, owner, patience, turn: Turn::default(), brought_to: None, refused: 0 };
     let worked = Box::pin(walk(&mut run, booking)).await;
     run.leave().await;
     let booking = worked?;
-    let brought = run.brought_to == Some(booking.state.as_str());
+    let ends = booking.state.as_str();
+    // A doubt is a new one each time; one that waits as before has not been brought anywhere.
+    let waits = !booking.state.at_rest() && !matches!(booking.state, State::InDoubt { .. });
+    let brought = run.brought_to == Some(ends) && !(waits && ends == begun);
     let run = Run { brought, refused: run.refused };
     Ok((booking, run))
 }

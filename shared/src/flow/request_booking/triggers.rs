@@ -29,11 +29,17 @@ use serde_json::Value;
 pub enum Taken {
     Booked(Box<Requested>),
     /// Its CRM is asked for the person.
-    Pending(TriggerId),
+    Pending {
+        id: TriggerId,
+        /// It waited already: this is a copy.
+        again: bool,
+    },
     /// A person has to look: the code says why.
     Parked {
         id: TriggerId,
         code: String,
+        /// It was there already: this is a copy.
+        again: bool,
     },
     Ignored(&'static str),
     /// The key made a booking of somebody who asked to be forgotten since.
@@ -43,12 +49,21 @@ pub enum Taken {
 impl Taken {
     /// As it stands in the table.
     fn kept(parked: Parked) -> Self {
-        if parked.due_at.is_some() { Self::Pending(parked.id) } else { Self::left(parked) }
+        if parked.due_at.is_some() { Self::Pending { id: parked.id, again: false } } else { Self::left(parked) }
+    }
+
+    /// The same of a copy.
+    fn copied(self) -> Self {
+        match self {
+            Self::Pending { id, .. } => Self::Pending { id, again: true },
+            Self::Parked { id, code, .. } => Self::Parked { id, code, again: true },
+            other @ (Self::Booked(_) | Self::Ignored(_) | Self::Erased) => other,
+        }
     }
 
     /// For a person.
     fn left(parked: Parked) -> Self {
-        Self::Parked { id: parked.id, code: parked.code }
+        Self::Parked { id: parked.id, code: parked.code, again: false }
     }
 }
 
@@ -91,12 +106,13 @@ pub async fn take_trigger(
     let (id, former) = ids(desk, connector, &told.key);
     for former in &former {
         if let Some(parked) = desk.bookings.parked(desk.id, former, now).await? {
-            return Ok(Taken::kept(parked));
+            return Ok(Taken::kept(parked).copied());
         }
     }
     let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
-    desk.bookings.park(desk.id, &parked, now).await?;
-    Ok(Taken::kept(parked))
+    let new = desk.bookings.park(desk.id, &parked, now).await?;
+    let taken = Taken::kept(parked);
+    Ok(if new { taken } else { taken.copied() })
 }
 
 /// What waits for its CRM.
