@@ -163,19 +163,8 @@ async fn a_booking_is_counted_where_it_was_carried_and_nowhere_else() {
     assert_eq!(counted(), [0, 1, 0, 0]);
     // Popin's webhook settles it while the caller still waits for Popin's reply.
     shop.tick("slot-cache").await;
-    let sim = &shop.world.sim;
-    sim.set_webhooks(WebhookMode::default());
-    sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Held));
-    let before = sim.schedules().len();
-    let body = lead(3);
-    let witness = async {
-        while sim.schedules().len() == before {
-            tokio::task::yield_now().await;
-        }
-        shop.settle().await;
-        sim.release();
-    };
-    let (waited, ()) = tokio::join!(shop.book("k3", Some(10), &body), witness);
+    shop.world.sim.set_webhooks(WebhookMode::default());
+    let waited = shop.book_told_first("k3", &lead(3)).await;
     assert_eq!(waited.body["state"], "scheduled", "{:?}", waited.body);
     shop.settle().await;
     assert_eq!(counted(), [0, 1, 0, 0]);

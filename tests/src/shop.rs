@@ -17,6 +17,7 @@ use local::{
 };
 use serde_json::{Value, json};
 use sha2::Sha256;
+use sim::{Fault, FaultOrder, Target};
 use std::sync::{Arc, Mutex, PoisonError};
 
 pub const ORIGIN: &str = "https://shop.example.com";
@@ -202,6 +203,21 @@ impl Shop {
         ];
         headers.extend(prefer.as_deref().map(|prefer| ("prefer", prefer)));
         self.send(Method::POST, "/v1/bookings/acme", &headers, body.to_string()).await
+    }
+
+    /// Waited for, while Popin holds its reply until its own webhook was taken.
+    pub async fn book_told_first(&self, key: &str, body: &Value) -> Reply {
+        let sim = &self.world.sim;
+        sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Held));
+        let before = sim.schedules().len();
+        let webhook = async {
+            while sim.schedules().len() == before {
+                tokio::task::yield_now().await;
+            }
+            self.settle().await;
+            sim.release();
+        };
+        tokio::join!(self.book(key, Some(10), body), webhook).0
     }
 
     pub async fn booking(&self, id: &str) -> Reply {

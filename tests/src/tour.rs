@@ -154,19 +154,8 @@ async fn bookings(shop: &Shop) {
 
 /// Popin's webhook tells of another slot while the caller still waits for Popin's reply.
 async fn contradicted(shop: &Shop) {
-    let sim = &shop.world.sim;
-    sim.set_webhooks(WebhookMode { wrong_slot: true, ..WebhookMode::default() });
-    sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Held));
-    let before = sim.schedules().len();
-    let body = lead(11);
-    let other = async {
-        while sim.schedules().len() == before {
-            tokio::task::yield_now().await;
-        }
-        shop.settle().await;
-        sim.release();
-    };
-    tokio::join!(shop.book("k11", Some(10), &body), other);
+    shop.world.sim.set_webhooks(WebhookMode { wrong_slot: true, ..WebhookMode::default() });
+    shop.book_told_first("k11", &lead(11)).await;
     shop.settle().await;
 }
 
