@@ -1,6 +1,10 @@
 //! Reading instants: ours strictly, the vendors' leniently (vendors.md, trap 6). The clock itself is not here.
 
-use jiff::{Timestamp, Zoned, fmt::temporal::DateTimeParser, tz::TimeZone};
+use jiff::{
+    Timestamp,
+    fmt::temporal::{DateTimeParser, DateTimePrinter},
+    tz::TimeZone,
+};
 use serde_json::Value;
 
 /// An RFC 3339 instant. A time without an offset is refused: it would be an instant of our own making.
@@ -39,20 +43,22 @@ fn epoch(number: f64) -> Option<Timestamp> {
     }
 }
 
+const WHOLE: DateTimePrinter = DateTimePrinter::new().precision(Some(0));
+const MILLIS: DateTimePrinter = DateTimePrinter::new().precision(Some(3));
+
 /// `2026-11-23T05:00:00Z`: to the second, as slots are.
 pub fn seconds(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
+    WHOLE.timestamp_to_string(&at)
 }
 
 /// `2026-11-23T05:00:00.123Z`: a fixed width, so that text sorts as time does.
 pub fn millis(at: Timestamp) -> String {
-    at.strftime("%Y-%m-%dT%H:%M:%S.%3fZ").to_string()
+    MILLIS.timestamp_to_string(&at)
 }
 
 /// `2026-11-23T10:30:00+05:30`.
 pub fn local(at: Timestamp, zone: &TimeZone) -> String {
-    let zoned: Zoned = at.to_zoned(zone.clone());
-    zoned.strftime("%Y-%m-%dT%H:%M:%S%:z").to_string()
+    WHOLE.timestamp_with_offset_to_string(&at, zone.to_offset(at))
 }
 
 #[cfg(test)]
