@@ -155,6 +155,21 @@ async fn before_the_first_refresh_there_is_no_empty_diary_but_a_503() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn a_diary_of_another_release_is_none_until_the_next_refresh() {
+    let shop = Shop::open().await;
+    let change = json!({
+        "TableName": "frontdesk-slots", "Key": {"pk": {"S": "acme"}, "sk": {"S": "snapshot"}},
+        "UpdateExpression": "SET version = :other", "ExpressionAttributeValues": {":other": {"N": "1"}},
+    });
+    shop.world.db.call("UpdateItem", &change).unwrap();
+    let reply = shop.slots("").await;
+    assert_eq!((reply.status.as_u16(), reply.code()), (503, "slots_unavailable"));
+    shop.advance(300);
+    shop.tick("slot-cache").await;
+    assert!(!starts(&shop.slots("").await.body).is_empty());
+}
+
+#[tokio::test(start_paused = true)]
 async fn empty_is_what_popin_really_said() {
     let shop = Shop::with(sellers(|_| {})).await;
     shop.world.sim.add_fault(FaultOrder::new(Target::Slots, Fault::Empty));

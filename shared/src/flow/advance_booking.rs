@@ -14,6 +14,7 @@ use crate::{
         booking::{Booking, Lease, Step},
         diary::{Diary, Slot},
         ids::BookingId,
+        offer::Offered,
         phone::Phone,
         seller::OnSilence,
         state::{Held, Outcome, State, Told},
@@ -212,7 +213,7 @@ impl<'a> Worker<'a> {
             let capacity = rules.capacity + u32::from(planted(Bug::CapacityOffByOne));
             let first = diary.place(slot.start, rules.capacity).unwrap_or(0);
             for place in first..capacity {
-                let held = Held { slot: slot.clone(), place, shared: rules.capacity > 1, unsettled: 0 };
+                let held = Held { slot: slot.slot(), place, shared: rules.capacity > 1, unsettled: 0 };
                 match self.save(booking.clone(), Outcome::SlotPicked(held), None).await? {
                     Wrote::Claimed => {}
                     Wrote::Done(done) => return Ok(done),
@@ -329,8 +330,8 @@ fn lease_left(booking: &Booking, now: Timestamp) -> SignedDuration {
     booking.lease.as_ref().map_or(SignedDuration::ZERO, |lease| lease.until.duration_since(now))
 }
 
-fn not_refused<'s>(free: Vec<&'s Slot>, booking: &Booking) -> Vec<&'s Slot> {
-    free.into_iter().filter(|slot| !booking.refused_slots.contains(&slot.start)).collect()
+fn not_refused<'s>(free: impl Iterator<Item = Offered<'s>>, booking: &Booking) -> Vec<Offered<'s>> {
+    free.filter(|slot| !booking.refused_slots.contains(&slot.start)).collect()
 }
 
 /// What Popin's echo says, where it is not what we asked for. What it leaves out or what cannot be read says nothing.

@@ -1,7 +1,7 @@
 //! Reads the diary for a shop's page: what is free, and how old that is.
 
 use crate::{
-    model::{diary::Slot, ids::SellerId, instant, seller::Seller},
+    model::{diary::Slot, ids::SellerId, instant, offer::Offered, seller::Seller},
     popin::dates,
     store::{self, Shelf},
 };
@@ -104,9 +104,12 @@ pub async fn read_slots(
             retry_in: until_due.clamp(SignedDuration::from_secs(1), SignedDuration::from_mins(10)),
         });
     };
-    let wanted =
-        |slot: &&&Slot| query.from.is_none_or(|from| slot.start >= from) && query.to.is_none_or(|to| slot.start < to);
-    let free = diary.free(snapshot, rules, now);
+    // In order of time: nothing after the last that is wanted is looked at.
+    let wanted = diary
+        .free(snapshot, rules, now)
+        .skip_while(|slot| query.from.is_some_and(|from| slot.start < from))
+        .take_while(|slot| query.to.is_none_or(|to| slot.start < to))
+        .take(query.limit.unwrap_or(MOST));
     let ahead = snapshot.fetched_at > now + SignedDuration::from_mins(1);
     let age = now.duration_since(snapshot.fetched_at).max(SignedDuration::ZERO);
     Ok(Answer::Free(Free {
@@ -116,7 +119,7 @@ pub async fn read_slots(
         as_of: snapshot.fetched_at,
         age,
         stale: ahead || age > rules.stale_after,
-        slots: free.iter().filter(wanted).take(query.limit.unwrap_or(MOST)).map(|&slot| slot.clone()).collect(),
+        slots: wanted.map(Offered::slot).collect(),
         keep: until_due.min(CACHED).min((rules.unusable_after - age).max(SignedDuration::ZERO)),
     }))
 }

@@ -6,6 +6,7 @@ use crate::{
         backoff::Backoff,
         diary::{Refresh, Slot, Snapshot},
         ids::SellerId,
+        offer::Offer,
         seller::Seller,
     },
     popin::{self, Client, Transport, dates, wire::Availability},
@@ -44,18 +45,18 @@ pub async fn refresh_slots(
         Ok(availability) => match snapshot(&availability, started) {
             None => Err(("unknown_timezone", None)),
             // Slots were offered, and none could be read: that is not an empty diary.
-            Some((snapshot, dropped)) if snapshot.slots.is_empty() && dropped > 0 => Err(("slots_unreadable", None)),
+            Some((_, 0, dropped)) if dropped > 0 => Err(("slots_unreadable", None)),
             Some(read) => Ok(read),
         },
         Err(failure) => Err((failure.code(), failure.retry_after(now))),
     };
     match result {
-        Ok((snapshot, dropped)) => {
+        Ok((snapshot, offered, dropped)) => {
             slots.save_snapshot(id, &snapshot).await?;
             let next_due = Some(started + seller.slots.refresh);
             let refresh = Refresh { next_due, good_at: Some(snapshot.fetched_at), failures: 0, last_error: None };
             slots.end_turn(id, &owner, &refresh).await?;
-            Ok(Refreshed::Done { slots: snapshot.slots.len(), dropped })
+            Ok(Refreshed::Done { slots: offered, dropped })
         }
         Err((code, asked)) => {
             let failures = failures + 1;
@@ -67,16 +68,18 @@ pub async fn refresh_slots(
     }
 }
 
-/// Popin's days as instants, sorted and unique, with the number of those that are none: in a gap of the clock, of a
+/// Popin's days as instants, sorted and unique, with their number and that of those that are none: in a gap of the clock, of a
 /// weekday that contradicts its date, or not readable. `None` when the zone is unknown: no instant may be guessed.
-fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snapshot, usize)> {
+fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snapshot, usize, usize)> {
     let zone = dates::zone(&availability.timezone)?;
     let mut slots = Vec::new();
     let mut dropped = 0;
     for (date, times) in &availability.days {
+        let day = dates::slot_date(date);
         for time in times {
             let vendor_time = format!("{date} {time}");
-            match dates::slot(&vendor_time).and_then(|wall| dates::instant(wall, &zone)) {
+            let wall = day.zip(dates::slot_time(time)).filter(|_| !Offer::is_foreign(&vendor_time));
+            match wall.and_then(|(day, time)| dates::instant(day.to_datetime(time), &zone)) {
                 Some(start) => slots.push(Slot { start, vendor_time }),
                 None => dropped += 1,
             }
@@ -88,9 +91,9 @@ fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snaps
         fetched_at,
         timezone: availability.timezone.clone(),
         slot_minutes: availability.slot_minutes,
-        slots,
+        offer: Offer::of(&slots),
     };
-    Some((snapshot, dropped))
+    Some((snapshot, slots.len(), dropped))
 }
 
 /// Whether a failure asks for a person: our credentials are not accepted, or Popin speaks as it never did before.
@@ -101,6 +104,7 @@ pub fn needs_person(code: &str) -> bool {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::offer::Offered;
 
     fn offered(timezone: &str, days: &[(&str, &[&str])]) -> Availability {
         let days = days.iter().map(|(date, times)| ((*date).into(), times.iter().map(|&time| time.into()).collect()));
@@ -113,10 +117,11 @@ mod tests {
             "Asia/Kolkata",
             &[("Thu, 25 Sep 2025", &["10:00 AM"]), ("Wed, 24 Sep 2025", &["01:00 PM", "11:00 AM", "01:00 PM"])],
         );
-        let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
-        let times: Vec<_> = snapshot.slots.iter().map(|slot| slot.vendor_time.as_str()).collect();
+        let (snapshot, _, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
+        let slots: Vec<_> = snapshot.offer.slots().map(Offered::slot).collect();
+        let times: Vec<_> = slots.iter().map(|slot| slot.vendor_time.as_str()).collect();
         assert_eq!(times, ["Wed, 24 Sep 2025 11:00 AM", "Wed, 24 Sep 2025 01:00 PM", "Thu, 25 Sep 2025 10:00 AM"]);
-        assert_eq!((snapshot.slots[0].start.to_string().as_str(), dropped), ("2025-09-24T05:30:00Z", 0));
+        assert_eq!((slots[0].start.to_string().as_str(), dropped), ("2025-09-24T05:30:00Z", 0));
     }
 
     #[test]
@@ -125,8 +130,8 @@ mod tests {
             "Europe/Berlin",
             &[("Sun, 29 Mar 2026", &["02:30 AM", "03:30 AM"]), ("Mon, 29 Mar 2026", &["10:00 AM"]), ("soon", &["x"])],
         );
-        let (snapshot, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!((snapshot.slots.len(), dropped), (1, 3));
+        let (_, offered, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((offered, dropped), (1, 3));
     }
 
     #[test]

@@ -1,6 +1,9 @@
 //! The diary: what Popin offers, how old that is, and what our own bookings hold of it.
 
-use super::ids::BookingId;
+use super::{
+    ids::BookingId,
+    offer::{Offer, Offered},
+};
 use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
@@ -19,8 +22,7 @@ pub struct Snapshot {
     /// IANA, the seller's.
     pub timezone: String,
     pub slot_minutes: u32,
-    /// By instant, each once.
-    pub slots: Vec<Slot>,
+    pub offer: Offer,
 }
 
 /// How the refreshing goes.
@@ -70,19 +72,21 @@ impl Diary {
     }
 
     /// The free slots in order of time: offered, far enough ahead, not held to capacity by our own bookings, no phantom.
-    pub fn free<'d>(&'d self, snapshot: &'d Snapshot, rules: &SlotRules, now: Timestamp) -> Vec<&'d Slot> {
+    pub fn free<'d>(
+        &'d self,
+        snapshot: &'d Snapshot,
+        rules: &'d SlotRules,
+        now: Timestamp,
+    ) -> impl Iterator<Item = Offered<'d>> {
         let mut held: BTreeMap<Timestamp, u32> = BTreeMap::new();
         for claim in &self.claims {
             *held.entry(claim.start).or_default() += 1;
         }
         let opens = now + rules.lead;
-        let phantom = |start| self.phantoms.iter().any(|&(slot, at)| slot == start && at >= snapshot.fetched_at);
-        snapshot
-            .slots
-            .iter()
-            .filter(|slot| slot.start > now && slot.start >= opens)
-            .filter(|slot| held.get(&slot.start).copied().unwrap_or(0) < rules.capacity && !phantom(slot.start))
-            .collect()
+        let phantom = move |start| self.phantoms.iter().any(|&(slot, at)| slot == start && at >= snapshot.fetched_at);
+        let ahead = snapshot.offer.slots().filter(move |slot| slot.start > now && slot.start >= opens);
+        let has_room = move |start| held.get(&start).copied().unwrap_or(0) < rules.capacity;
+        ahead.filter(move |slot| has_room(slot.start) && !phantom(slot.start))
     }
 
     /// The lowest place in a slot that none of our bookings holds.

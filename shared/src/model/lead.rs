@@ -1,6 +1,6 @@
 //! The person to be called, and the call that is asked for: what every CRM's trigger is turned into.
 
-use super::{diary::Slot, phone::Phone, sensitive::Sensitive};
+use super::{diary::Slot, offer::Offered, phone::Phone, sensitive::Sensitive};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -70,8 +70,8 @@ impl CallRequest {
     }
 
     /// The free slots that will do, best first. For one slot asked for with `next`: that one, then those after it.
-    pub fn suitable<'s>(&self, free: &[&'s Slot]) -> Vec<&'s Slot> {
-        let fits = |slot: &Slot| match (&self.when, self.if_taken) {
+    pub fn suitable<'s>(&self, free: &[Offered<'s>]) -> Vec<Offered<'s>> {
+        let fits = |slot: &Offered<'_>| match (&self.when, self.if_taken) {
             (When::At(at), IfTaken::Refuse) => slot.start == *at,
             (When::At(at), IfTaken::Next) => slot.start >= *at,
             (When::Between { from, to }, IfTaken::Next | IfTaken::Refuse) => {
@@ -82,13 +82,13 @@ impl CallRequest {
     }
 
     /// The three slots to offer instead: from the asked-for time on, or the first ones when there are none.
-    pub fn alternatives(&self, free: &[&Slot]) -> Vec<Slot> {
+    pub fn alternatives(&self, free: &[Offered<'_>]) -> Vec<Slot> {
         let from = match &self.when {
             When::At(at) => Some(*at),
             When::Between { from, .. } => *from,
         };
         let after: Vec<_> = free.iter().filter(|slot| from.is_none_or(|from| slot.start >= from)).take(3).collect();
         let chosen = if after.is_empty() { free.iter().take(3).collect() } else { after };
-        chosen.into_iter().map(|&slot| slot.clone()).collect()
+        chosen.into_iter().map(|slot| slot.slot()).collect()
     }
 }

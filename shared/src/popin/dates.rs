@@ -3,14 +3,24 @@
 use crate::model::{diary::Slot, instant};
 use jiff::{
     Timestamp,
-    civil::DateTime,
+    civil::{Date, DateTime, Time},
     fmt::strtime::BrokenDownTime,
     tz::{Offset, TimeZone},
 };
 
 /// `Thu, 25 Sep 2025 03:15 PM`, as slots are offered and asked for. A weekday that contradicts its date is refused.
 pub fn slot(vendor_time: &str) -> Option<DateTime> {
-    DateTime::strptime("%a, %d %b %Y %I:%M %p", vendor_time).ok()
+    DateTime::strptime("%a, %d %b %Y %I:%M %p", vendor_time.trim()).ok()
+}
+
+/// The date of such a slot, `Thu, 25 Sep 2025`: a day's slots have it in common.
+pub fn slot_date(date: &str) -> Option<Date> {
+    Date::strptime("%a, %d %b %Y", date.trim()).ok()
+}
+
+/// The time of such a slot, `03:15 PM`.
+pub fn slot_time(time: &str) -> Option<Time> {
+    Time::strptime("%I:%M %p", time.trim()).ok()
 }
 
 /// `27-Feb-2026` or `27-2-2026` with `09:30 PM`, as the webhook tells of it. No zone travels with it.
@@ -63,9 +73,20 @@ mod tests {
     }
 
     #[test]
+    fn the_halves_of_a_slot_are_the_whole() {
+        for (date, time) in
+            [("Thu, 25 Sep 2025", "12:00 AM"), ("Thu, 25 Sep 2025", "3:15 pm"), (" Mon, 1 Dec 2025 ", "01:00 PM ")]
+        {
+            let halves = slot_date(date).zip(slot_time(time)).map(|(date, time)| date.to_datetime(time));
+            assert_eq!((halves, halves.is_some()), (slot(&format!("{date} {time}")), true), "{date} {time}");
+        }
+    }
+
+    #[test]
     fn trap_8_a_weekday_that_contradicts_its_date_is_refused() {
         assert_eq!(slot("Fri, 25 Sep 2025 03:15 PM"), None);
         assert_eq!(slot("Thu, 31 Sep 2025 03:15 PM"), None);
+        assert_eq!((slot_date("Fri, 25 Sep 2025"), slot_date("Thu, 31 Sep 2025")), (None, None));
     }
 
     #[test]

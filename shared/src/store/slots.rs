@@ -8,9 +8,10 @@ use super::{
 use crate::{
     model::{
         booking::Booking,
-        diary::{Claim, Diary, Refresh, Slot, Snapshot},
+        diary::{Claim, Diary, Refresh, Snapshot},
         ids::{BookingId, SellerId},
         instant,
+        offer::Offer,
         state::Held,
     },
     planted::{Bug, planted},
@@ -38,6 +39,9 @@ pub enum Turn {
 
 /// A claim outlives its slot by this much, so that a late look still finds it.
 const CLAIM_KEPT: SignedDuration = SignedDuration::from_hours(24);
+
+/// Of a snapshot's form.
+const VERSION: u32 = 2;
 
 impl Slots {
     /// Snapshot, refresh state and claims in one query. `Consistent` sees every write before it, at twice the price.
@@ -71,7 +75,7 @@ impl Slots {
         let sk = read.text("sk")?;
         let live = read.maybe_number::<i64>("expires_at").is_none_or(|at| at > now.as_second());
         if sk == keys::SNAPSHOT {
-            diary.snapshot = Some(snapshot(&read)?);
+            diary.snapshot = snapshot(&read)?;
         } else if sk == keys::REFRESH {
             diary.refresh = refresh(&read);
         } else if let Some(rest) = sk.strip_prefix(keys::CLAIM).filter(|_| live) {
@@ -129,8 +133,8 @@ impl Slots {
         item.insert("fetched_at".into(), s(instant::millis(snapshot.fetched_at)));
         item.insert("timezone".into(), s(&snapshot.timezone));
         item.insert("slot_minutes".into(), n(snapshot.slot_minutes));
-        item.insert("days".into(), s(days(&snapshot.slots)));
-        item.insert("version".into(), n(1));
+        item.insert("offer".into(), s(snapshot.offer.as_str()));
+        item.insert("version".into(), n(VERSION));
         let sent = self
             .client
             .put_item()
@@ -262,35 +266,15 @@ fn refresh(read: &Reader<'_>) -> Refresh {
     }
 }
 
-/// `[["Mon, 23 Nov 2026",[[1795409400,"10:30 AM"]]]]`: the date once for all its times, both as Popin spelled them.
-fn days(slots: &[Slot]) -> String {
-    let mut days: Vec<(&str, Vec<(i64, &str)>)> = Vec::new();
-    for slot in slots {
-        let cut = slot.vendor_time.rmatch_indices(' ').nth(1).map_or(0, |(at, _)| at);
-        let (date, time) = slot.vendor_time.split_at(cut);
-        let entry = (slot.start.as_second(), time.strip_prefix(' ').unwrap_or(time));
-        match days.last_mut() {
-            Some((last, times)) if *last == date => times.push(entry),
-            _ => days.push((date, vec![entry])),
-        }
+/// `None` when another release wrote it: there is none yet, and the next refresh brings one.
+fn snapshot(read: &Reader<'_>) -> Result<Option<Snapshot>, Error> {
+    if read.number::<u32>("version")? != VERSION {
+        return Ok(None);
     }
-    serde_json::to_string(&days).expect("text and numbers are always JSON")
-}
-
-fn snapshot(read: &Reader<'_>) -> Result<Snapshot, Error> {
-    let days: Vec<(String, Vec<(i64, String)>)> =
-        serde_json::from_str(read.text("days")?).map_err(|_| read.corrupt("days"))?;
-    let mut slots = Vec::new();
-    for (date, times) in &days {
-        for (start, time) in times {
-            let start = Timestamp::from_second(*start).map_err(|_| read.corrupt("days"))?;
-            slots.push(Slot { start, vendor_time: format!("{date} {time}") });
-        }
-    }
-    Ok(Snapshot {
+    Ok(Some(Snapshot {
         fetched_at: read.time("fetched_at")?,
         timezone: read.text("timezone")?.to_owned(),
         slot_minutes: read.number("slot_minutes")?,
-        slots,
-    })
+        offer: Offer::read(read.text("offer")?).ok_or_else(|| read.corrupt("offer"))?,
+    }))
 }

@@ -1,0 +1,148 @@
+//! What Popin offered, as one short text that is read as far as somebody looks.
+
+use super::diary::Slot;
+use jiff::Timestamp;
+
+/// Slots by instant, each once: days between semicolons, each its date and its times between bars, both as Popin spelled
+/// them. `~900~` before a time says that from here on a slot starts so many seconds after the one before it, the first
+/// after 1970: `Mon, 23 Nov 2026|~1795410000~10:30 AM|~900~10:45 AM|11:00 AM`.
+///
+/// A week of quarter hours is 3 KB, without a sign that JSON would escape, and a look at twenty of them parses twenty.
+#[derive(Clone, Debug, Default, PartialEq, Eq)]
+pub struct Offer(String);
+
+/// A slot as it lies there.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct Offered<'a> {
+    pub start: Timestamp,
+    date: &'a str,
+    time: &'a str,
+}
+
+const MARKS: [char; 3] = [';', '|', '~'];
+
+impl Offer {
+    /// Of slots in their order, none of which [is foreign](Self::is_foreign).
+    pub fn of(slots: &[Slot]) -> Self {
+        let mut text = String::with_capacity(slots.len() * 12);
+        let (mut day, mut at, mut gap) = (None, 0, None);
+        for Slot { start, vendor_time } in slots {
+            let cut = vendor_time.rmatch_indices(' ').nth(1).map(|(at, _)| at).filter(|&at| at > 0);
+            let (date, time) =
+                cut.map_or(("", vendor_time.as_str()), |at| (&vendor_time[..at], &vendor_time[at + 1..]));
+            if day != Some(date) {
+                text.extend(day.map(|_| ';'));
+                text.push_str(date);
+                day = Some(date);
+            }
+            text.push('|');
+            let after = start.as_second() - at;
+            if gap != Some(after) {
+                text.extend(["~", &after.to_string(), "~"]);
+                gap = Some(after);
+            }
+            text.push_str(time);
+            at = start.as_second();
+        }
+        Self(text)
+    }
+
+    /// Whether a slot's spelling has a sign of ours in it. No date and no time has.
+    pub fn is_foreign(vendor_time: &str) -> bool {
+        vendor_time.contains(MARKS)
+    }
+
+    /// `None` when it is not such a text.
+    pub fn read(text: &str) -> Option<Self> {
+        walk(text).all(|slot| slot.is_some()).then(|| Self(text.to_owned()))
+    }
+
+    pub fn as_str(&self) -> &str {
+        &self.0
+    }
+
+    pub fn slots(&self) -> impl Iterator<Item = Offered<'_>> {
+        // It was made here or looked through.
+        walk(&self.0).flatten()
+    }
+}
+
+fn walk(text: &str) -> impl Iterator<Item = Option<Offered<'_>>> {
+    let (mut at, mut gap) = (0_i64, None);
+    let days = text.split(';').filter(|day| !day.is_empty());
+    days.flat_map(|day| {
+        let mut parts = day.split('|');
+        let date = parts.next().unwrap_or_default();
+        parts.map(move |time| (date, time))
+    })
+    .map(move |(date, mut time)| {
+        if let Some(marked) = time.strip_prefix('~') {
+            let (seconds, rest) = marked.split_once('~')?;
+            gap = seconds.parse::<i64>().ok();
+            time = rest;
+        }
+        at = at.checked_add(gap?)?;
+        Some(Offered { start: Timestamp::from_second(at).ok()?, date, time })
+    })
+}
+
+impl Offered<'_> {
+    pub fn slot(self) -> Slot {
+        let Self { start, date, time } = self;
+        // One without two blanks has all of it in its time.
+        let vendor_time = if date.is_empty() { time.to_owned() } else { [date, " ", time].concat() };
+        Slot { start, vendor_time }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use proptest::prelude::*;
+
+    fn slot(start: i64, vendor_time: &str) -> Slot {
+        Slot { start: Timestamp::from_second(start).unwrap(), vendor_time: vendor_time.to_owned() }
+    }
+
+    #[test]
+    fn a_day_is_written_once_and_a_gap_where_it_changes() {
+        let slots = [
+            slot(1_795_410_000, "Mon, 23 Nov 2026 10:30 AM"),
+            slot(1_795_410_900, "Mon, 23 Nov 2026 10:45 AM"),
+            slot(1_795_411_800, "Mon, 23 Nov 2026 11:00 AM"),
+            slot(1_795_496_400, "Tue, 24 Nov 2026 10:30 AM"),
+        ];
+        let offer = Offer::of(&slots);
+        let text = "Mon, 23 Nov 2026|~1795410000~10:30 AM|~900~10:45 AM|11:00 AM;Tue, 24 Nov 2026|~84600~10:30 AM";
+        assert_eq!(offer.as_str(), text);
+        assert_eq!(Offer::of(&[]).as_str(), "");
+        assert_eq!(Offer::read("").unwrap().slots().count(), 0);
+    }
+
+    #[test]
+    fn what_is_no_such_text_is_not_read() {
+        for text in [
+            "Mon, 23 Nov 2026|10:30 AM",
+            "Mon, 23 Nov 2026|~soon~10:30 AM",
+            "Mon, 23 Nov 2026|~1795410000 10:30 AM",
+            "Mon, 23 Nov 2026|~9223372036854775807~10:30 AM",
+            "Mon, 23 Nov 2026|~1795410000~10:30 AM|~9223372036854775807~10:45 AM",
+            r#"[["Mon, 23 Nov 2026",[[1795410000,"10:30 AM"]]]]|"#,
+        ] {
+            assert_eq!(Offer::read(text), None, "{text}");
+        }
+    }
+
+    proptest! {
+        #[test]
+        fn what_is_written_is_read(
+            starts in proptest::collection::vec((-3_000_000_000_i64..9_000_000_000, "([A-Z]{2}, [0-3] )?[^;|~]{0,12}"), 0..40)
+        ) {
+            let mut slots: Vec<_> = starts.iter().map(|(start, time)| slot(*start, time)).collect();
+            slots.sort();
+            let offer = Offer::of(&slots);
+            prop_assert_eq!(offer.slots().map(Offered::slot).collect::<Vec<_>>(), slots);
+            prop_assert_eq!(Offer::read(offer.as_str()), Some(offer));
+        }
+    }
+}
