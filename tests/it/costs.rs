@@ -211,7 +211,7 @@ async fn a_new_event_is_one_write_unit_and_a_known_copy_and_a_second_look_are_no
     for what in ["a copy that the process knows", "the slots, from the copy"] {
         assert_eq!(units(what), (0.0, 0.0), "{what}");
     }
-    // Half a unit is 4 KB: a week of quarter hours has room in it.
+    // Half a unit is 4 KB: a week of quarter hours has room in it, and some ten of our own bookings.
     assert_eq!(units("the slots, read"), (0.0, 0.5));
 }
 

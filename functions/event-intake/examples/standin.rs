@@ -1,7 +1,7 @@
 //! DynamoDB and a vendor over TLS, as `infra/measure/run` stands in for them: always the same answer, and at once.
 //!
 //! `standin CERTIFICATE KEY QUERY GET`: PEM files, the answer to a query, the answer to whatever is no call of DynamoDB's.
-//! Prints its port, and serves until it is killed.
+//! Prints its port, and serves until its own input ends.
 
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
@@ -15,6 +15,13 @@ use std::{
     sync::Arc,
     thread,
 };
+
+/// What a request asks for.
+enum Call {
+    /// One of DynamoDB's operations, by its name.
+    Database(String),
+    Vendor,
+}
 
 struct Answers {
     query: Vec<u8>,
@@ -36,11 +43,14 @@ fn main() -> Result<(), Box<dyn Error>> {
     let tls = Arc::new(tls);
     let listener = TcpListener::bind("127.0.0.1:0")?;
     writeln!(io::stdout(), "{}", listener.local_addr()?.port())?;
-    for caller in listener.incoming().flatten() {
-        let (tls, answers) = (tls.clone(), answers.clone());
-        // Whoever is killed hangs up on us.
-        thread::spawn(move || serve(caller, tls, &answers).ok());
-    }
+    thread::spawn(move || {
+        for caller in listener.incoming().flatten() {
+            let (tls, answers) = (tls.clone(), answers.clone());
+            // Whoever is killed hangs up on us.
+            thread::spawn(move || serve(caller, tls, &answers).ok());
+        }
+    });
+    io::copy(&mut io::stdin(), &mut io::sink())?;
     Ok(())
 }
 
@@ -48,11 +58,11 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
     caller.set_nodelay(true)?;
     let mut caller = BufReader::new(StreamOwned::new(ServerConnection::new(tls)?, caller));
     while let Some(call) = read(&mut caller)? {
-        let body: &[u8] = match call.as_deref() {
-            Some("Query") => &answers.query,
-            Some("UpdateItem") => br#"{"Attributes":{}}"#,
-            Some(_) => b"{}",
-            None => &answers.get,
+        let body: &[u8] = match &call {
+            Call::Vendor => &answers.get,
+            Call::Database(name) if name == "Query" => &answers.query,
+            Call::Database(name) if name == "UpdateItem" => br#"{"Attributes":{}}"#,
+            Call::Database(_) => b"{}",
         };
         // In one piece: each further one would wake the caller again.
         let head =
@@ -62,9 +72,9 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
     Ok(())
 }
 
-/// One request: which call of DynamoDB's it is, if it is one. `None` at the end.
-fn read(caller: &mut impl BufRead) -> io::Result<Option<Option<String>>> {
-    let (mut call, mut length, mut first) = (None, 0, true);
+/// One request. `None` at the end.
+fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
+    let (mut call, mut length, mut first) = (Call::Vendor, 0, true);
     loop {
         let mut line = String::new();
         if caller.read_line(&mut line)? == 0 {
@@ -78,7 +88,7 @@ fn read(caller: &mut impl BufRead) -> io::Result<Option<Option<String>>> {
         first = false;
         match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
             Some((name, value)) if name == "x-amz-target" => {
-                call = value.split_once('.').map(|(_, call)| call.to_owned());
+                call = Call::Database(value.rsplit('.').next().unwrap_or_default().to_owned());
             }
             Some((name, value)) if name == "content-length" => length = value.parse().map_err(io::Error::other)?,
             _ => {}

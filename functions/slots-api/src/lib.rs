@@ -123,8 +123,8 @@ fn free_slots(request: &Request, seller: &SellerId, free: &Free, now: jiff::Time
     };
     let mut text = serde_json::to_string(&view).expect("text, numbers and lists are always JSON");
     let tag = format!("\"{}\"", &hash::hex(text.as_bytes())[..32]);
-    // The tag does not cover it: it is another one each second.
-    text.truncate(text.len() - 1);
+    // The age comes after the tag was made: it is another one each second.
+    text.pop();
     text.extend([",\"age_s\":", &free.age.as_secs().to_string(), "}"]);
     let mut metrics = Metrics::default();
     metrics.seconds("SlotAgeSeconds", free.age.as_secs_f64());

@@ -133,7 +133,7 @@ pub fn json(status: StatusCode, body: &impl Serialize) -> Response<Body> {
     with_body(status, "application/json", text)
 }
 
-/// An answer in a CRM's own words.
+/// An answer whose text is made already, a CRM's own words say.
 pub fn text(status: StatusCode, media_type: &'static str, text: String) -> Response<Body> {
     with_body(status, media_type, text)
 }

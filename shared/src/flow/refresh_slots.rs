@@ -42,16 +42,16 @@ pub async fn refresh_slots(
     let fetched = Client::new(&seller.popin, transport).slots().await;
     let now = clock.now();
     let result = match fetched {
-        Ok(availability) => match snapshot(&availability, started) {
+        Ok(availability) => match read(&availability, started) {
             None => Err(("unknown_timezone", None)),
             // Slots were offered, and none could be read: that is not an empty diary.
-            Some((_, 0, dropped)) if dropped > 0 => Err(("slots_unreadable", None)),
+            Some(Read { slots: 0, dropped: 1.., .. }) => Err(("slots_unreadable", None)),
             Some(read) => Ok(read),
         },
         Err(failure) => Err((failure.code(), failure.retry_after(now))),
     };
     match result {
-        Ok((snapshot, offered, dropped)) => {
+        Ok(Read { snapshot, slots: offered, dropped }) => {
             slots.save_snapshot(id, &snapshot).await?;
             let next_due = Some(started + seller.slots.refresh);
             let refresh = Refresh { next_due, good_at: Some(snapshot.fetched_at), failures: 0, last_error: None };
@@ -68,19 +68,25 @@ pub async fn refresh_slots(
     }
 }
 
-/// Popin's days as instants, sorted and unique, with their number and that of those that are none: in a gap of the clock, of a
-/// weekday that contradicts its date, or not readable. `None` when the zone is unknown: no instant may be guessed.
-fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snapshot, usize, usize)> {
+/// Popin's answer in instants.
+struct Read {
+    snapshot: Snapshot,
+    slots: usize,
+    /// What is no instant: in a gap of the clock, of a weekday that contradicts its date, or not readable.
+    dropped: usize,
+}
+
+/// Sorted by instant, each once. `None` when the zone is unknown: no instant may be guessed.
+fn read(availability: &Availability, fetched_at: Timestamp) -> Option<Read> {
     let zone = dates::zone(&availability.timezone)?;
     let mut slots = Vec::new();
     let mut dropped = 0;
     for (date, times) in &availability.days {
         let day = dates::slot_date(date);
         for time in times {
-            let vendor_time = format!("{date} {time}");
-            let wall = day.zip(dates::slot_time(time)).filter(|_| !Offer::is_foreign(&vendor_time));
-            match wall.and_then(|(day, time)| dates::instant(day.to_datetime(time), &zone)) {
-                Some(start) => slots.push(Slot { start, vendor_time }),
+            let wall = day.zip(dates::slot_time(time)).map(|(day, time)| day.to_datetime(time));
+            match wall.and_then(|wall| dates::instant(wall, &zone)) {
+                Some(start) => slots.push(Slot { start, vendor_time: format!("{date} {time}") }),
                 None => dropped += 1,
             }
         }
@@ -93,7 +99,7 @@ fn snapshot(availability: &Availability, fetched_at: Timestamp) -> Option<(Snaps
         slot_minutes: availability.slot_minutes,
         offer: Offer::of(&slots),
     };
-    Some((snapshot, slots.len(), dropped))
+    Some(Read { snapshot, slots: slots.len(), dropped })
 }
 
 /// Whether a failure asks for a person: our credentials are not accepted, or Popin speaks as it never did before.
@@ -117,11 +123,11 @@ mod tests {
             "Asia/Kolkata",
             &[("Thu, 25 Sep 2025", &["10:00 AM"]), ("Wed, 24 Sep 2025", &["01:00 PM", "11:00 AM", "01:00 PM"])],
         );
-        let (snapshot, _, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
-        let slots: Vec<_> = snapshot.offer.slots().map(Offered::slot).collect();
+        let read = read(&given, Timestamp::UNIX_EPOCH).unwrap();
+        let slots: Vec<_> = read.snapshot.offer.slots().map(Offered::slot).collect();
         let times: Vec<_> = slots.iter().map(|slot| slot.vendor_time.as_str()).collect();
         assert_eq!(times, ["Wed, 24 Sep 2025 11:00 AM", "Wed, 24 Sep 2025 01:00 PM", "Thu, 25 Sep 2025 10:00 AM"]);
-        assert_eq!((slots[0].start.to_string().as_str(), dropped), ("2025-09-24T05:30:00Z", 0));
+        assert_eq!((slots[0].start.to_string().as_str(), read.slots, read.dropped), ("2025-09-24T05:30:00Z", 3, 0));
     }
 
     #[test]
@@ -130,12 +136,12 @@ mod tests {
             "Europe/Berlin",
             &[("Sun, 29 Mar 2026", &["02:30 AM", "03:30 AM"]), ("Mon, 29 Mar 2026", &["10:00 AM"]), ("soon", &["x"])],
         );
-        let (_, offered, dropped) = snapshot(&given, Timestamp::UNIX_EPOCH).unwrap();
-        assert_eq!((offered, dropped), (1, 3));
+        let read = read(&given, Timestamp::UNIX_EPOCH).unwrap();
+        assert_eq!((read.slots, read.dropped), (1, 3));
     }
 
     #[test]
     fn an_unknown_zone_fails_the_refresh() {
-        assert!(snapshot(&offered("Mars/Olympus", &[]), Timestamp::UNIX_EPOCH).is_none());
+        assert!(read(&offered("Mars/Olympus", &[]), Timestamp::UNIX_EPOCH).is_none());
     }
 }

@@ -98,5 +98,9 @@ mod tests {
         assert_eq!(seconds(at), "2026-11-23T05:00:00Z");
         let zone = jiff::tz::db().get("Asia/Kolkata").unwrap();
         assert_eq!(local(at, &zone), "2026-11-23T10:30:00+05:30");
+        assert_eq!(local(at, &TimeZone::UTC), "2026-11-23T05:00:00+00:00");
+        let later = at + jiff::SignedDuration::from_micros(7_999);
+        assert_eq!(millis(Timestamp::UNIX_EPOCH - jiff::SignedDuration::from_millis(1)), "1969-12-31T23:59:59.999Z");
+        assert_eq!((millis(later), seconds(later)), ("2026-11-23T05:00:00.007Z".to_owned(), seconds(at)));
     }
 }

@@ -1,4 +1,4 @@
-//! What Popin offered, as one short text that is read as far as somebody looks.
+//! What Popin offered, as one short text of which slots are made as somebody looks.
 
 use super::diary::Slot;
 use jiff::Timestamp;
@@ -7,8 +7,8 @@ use jiff::Timestamp;
 /// them. `~900~` before a time says that from here on a slot starts so many seconds after the one before it, the first
 /// after 1970: `Mon, 23 Nov 2026|~1795410000~10:30 AM|~900~10:45 AM|11:00 AM`.
 ///
-/// A week of quarter hours is 3 KB, without a sign that JSON would escape, and a look at twenty of them parses twenty.
-#[derive(Clone, Debug, Default, PartialEq, Eq)]
+/// A week of quarter hours is 3 KB, without a sign that JSON would escape, and a look makes slots of those that it shows.
+#[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Offer(String);
 
 /// A slot as it lies there.
@@ -19,14 +19,13 @@ pub struct Offered<'a> {
     time: &'a str,
 }
 
-const MARKS: [char; 3] = [';', '|', '~'];
-
 impl Offer {
-    /// Of slots in their order, none of which [is foreign](Self::is_foreign).
+    /// Of slots in order of time, each instant once and to the second. No date and no time has one of our marks in it.
     pub fn of(slots: &[Slot]) -> Self {
         let mut text = String::with_capacity(slots.len() * 12);
         let (mut day, mut at, mut gap) = (None, 0, None);
         for Slot { start, vendor_time } in slots {
+            debug_assert!(!vendor_time.contains([';', '|', '~']), "{vendor_time}");
             let cut = vendor_time.rmatch_indices(' ').nth(1).map(|(at, _)| at).filter(|&at| at > 0);
             let (date, time) =
                 cut.map_or(("", vendor_time.as_str()), |at| (&vendor_time[..at], &vendor_time[at + 1..]));
@@ -47,11 +46,6 @@ impl Offer {
         Self(text)
     }
 
-    /// Whether a slot's spelling has a sign of ours in it. No date and no time has.
-    pub fn is_foreign(vendor_time: &str) -> bool {
-        vendor_time.contains(MARKS)
-    }
-
     /// `None` when it is not such a text.
     pub fn read(text: &str) -> Option<Self> {
         walk(text).all(|slot| slot.is_some()).then(|| Self(text.to_owned()))
@@ -67,22 +61,27 @@ impl Offer {
     }
 }
 
+/// `None` in the place of what is no slot, or not later than the one before it.
 fn walk(text: &str) -> impl Iterator<Item = Option<Offered<'_>>> {
-    let (mut at, mut gap) = (0_i64, None);
-    let days = text.split(';').filter(|day| !day.is_empty());
-    days.flat_map(|day| {
-        let mut parts = day.split('|');
-        let date = parts.next().unwrap_or_default();
-        parts.map(move |time| (date, time))
-    })
-    .map(move |(date, mut time)| {
+    let days = Some(text).filter(|text| !text.is_empty()).into_iter().flat_map(|text| text.split(';'));
+    // A day without a time has a mark that nothing closes in its place.
+    let times = days.flat_map(|day| {
+        let (date, times) = day.split_once('|').unwrap_or((day, "~"));
+        times.split('|').map(move |time| (date, time))
+    });
+    let (mut at, mut gap) = (None, None);
+    times.map(move |(date, mut time)| {
         if let Some(marked) = time.strip_prefix('~') {
             let (seconds, rest) = marked.split_once('~')?;
             gap = seconds.parse::<i64>().ok();
             time = rest;
         }
-        at = at.checked_add(gap?)?;
-        Some(Offered { start: Timestamp::from_second(at).ok()?, date, time })
+        let start = match at {
+            None => gap?,
+            Some(before) => gap.filter(|gap| *gap > 0).and_then(|gap| gap.checked_add(before))?,
+        };
+        at = Some(start);
+        Some(Offered { start: Timestamp::from_second(start).ok()?, date, time })
     })
 }
 
@@ -98,7 +97,6 @@ impl Offered<'_> {
 #[cfg(test)]
 mod tests {
     use super::*;
-    use proptest::prelude::*;
 
     fn slot(start: i64, vendor_time: &str) -> Slot {
         Slot { start: Timestamp::from_second(start).unwrap(), vendor_time: vendor_time.to_owned() }
@@ -122,27 +120,56 @@ mod tests {
     #[test]
     fn what_is_no_such_text_is_not_read() {
         for text in [
+            "soon",
+            ";",
+            "Mon, 23 Nov 2026",
             "Mon, 23 Nov 2026|10:30 AM",
             "Mon, 23 Nov 2026|~soon~10:30 AM",
             "Mon, 23 Nov 2026|~1795410000 10:30 AM",
             "Mon, 23 Nov 2026|~9223372036854775807~10:30 AM",
             "Mon, 23 Nov 2026|~1795410000~10:30 AM|~9223372036854775807~10:45 AM",
-            r#"[["Mon, 23 Nov 2026",[[1795410000,"10:30 AM"]]]]|"#,
+            "Mon, 23 Nov 2026|~1795410000~10:30 AM|~0~10:30 AM",
+            "Mon, 23 Nov 2026|~1795410000~10:30 AM|~-900~10:15 AM",
+            "Mon, 23 Nov 2026|~1795410000~10:30 AM;",
+            r#"[["Mon, 23 Nov 2026",[[1795410000,"10:30 AM"]]]]"#,
         ] {
             assert_eq!(Offer::read(text), None, "{text}");
         }
     }
+}
+
+#[cfg(test)]
+mod properties {
+    use super::*;
+    use proptest::prelude::*;
+    use std::collections::BTreeMap;
 
     proptest! {
         #[test]
         fn what_is_written_is_read(
-            starts in proptest::collection::vec((-3_000_000_000_i64..9_000_000_000, "([A-Z]{2}, [0-3] )?[^;|~]{0,12}"), 0..40)
+            spelled in proptest::collection::btree_map(
+                -3_000_000_000_i64..9_000_000_000, ("(Mon, 23 Nov 2026 |Tue, 1 Dec 2026 |[^;|~]{0,3})", "[^;|~]{0,12}"), 0..40,
+            ),
+            quarters in 0..40_i64,
         ) {
-            let mut slots: Vec<_> = starts.iter().map(|(start, time)| slot(*start, time)).collect();
-            slots.sort();
+            let quarters = (0..quarters).map(|n| (1_795_410_000 + n * 900, ("Mon, 23 Nov 2026 ".to_owned(), format!("{n}:00 AM"))));
+            let spelled: BTreeMap<_, _> = spelled.into_iter().chain(quarters).collect();
+            let slots: Vec<_> = spelled
+                .into_iter()
+                .map(|(start, (date, time))| Slot { start: Timestamp::from_second(start).unwrap(), vendor_time: date + &time })
+                .collect();
             let offer = Offer::of(&slots);
             prop_assert_eq!(offer.slots().map(Offered::slot).collect::<Vec<_>>(), slots);
             prop_assert_eq!(Offer::read(offer.as_str()), Some(offer));
+        }
+
+        #[test]
+        fn whatever_is_read_is_in_order_and_empty_only_where_nothing_is(text in "([;|~0-9]|[A-Z ,:]{1,3}|~900~|~1795410000~){0,12}") {
+            if let Some(offer) = Offer::read(&text) {
+                let starts: Vec<_> = offer.slots().map(|slot| slot.start).collect();
+                prop_assert!(starts.is_sorted_by(|one, next| one < next));
+                prop_assert_eq!(starts.is_empty(), text.is_empty());
+            }
         }
     }
 }

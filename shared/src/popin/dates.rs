@@ -10,17 +10,17 @@ use jiff::{
 
 /// `Thu, 25 Sep 2025 03:15 PM`, as slots are offered and asked for. A weekday that contradicts its date is refused.
 pub fn slot(vendor_time: &str) -> Option<DateTime> {
-    DateTime::strptime("%a, %d %b %Y %I:%M %p", vendor_time.trim()).ok()
+    DateTime::strptime("%a, %d %b %Y %I:%M %p", vendor_time).ok()
 }
 
-/// The date of such a slot, `Thu, 25 Sep 2025`: a day's slots have it in common.
+/// The date of such a slot, `Thu, 25 Sep 2025`: a day's slots have it in common. Blanks between the two halves are none's.
 pub fn slot_date(date: &str) -> Option<Date> {
-    Date::strptime("%a, %d %b %Y", date.trim()).ok()
+    Date::strptime("%a, %d %b %Y", date.trim_ascii_end()).ok()
 }
 
 /// The time of such a slot, `03:15 PM`.
 pub fn slot_time(time: &str) -> Option<Time> {
-    Time::strptime("%I:%M %p", time.trim()).ok()
+    Time::strptime("%I:%M %p", time.trim_ascii_start()).ok()
 }
 
 /// `27-Feb-2026` or `27-2-2026` with `09:30 PM`, as the webhook tells of it. No zone travels with it.
@@ -74,11 +74,20 @@ mod tests {
 
     #[test]
     fn the_halves_of_a_slot_are_the_whole() {
-        for (date, time) in
-            [("Thu, 25 Sep 2025", "12:00 AM"), ("Thu, 25 Sep 2025", "3:15 pm"), (" Mon, 1 Dec 2025 ", "01:00 PM ")]
-        {
+        for (date, time, read) in [
+            ("Thu, 25 Sep 2025", "12:00 AM", true),
+            ("Thu, 25 Sep 2025", "3:15 pm", true),
+            ("Thu, 25 Sep 2025 ", "  03:15 PM", true),
+            (" Thu, 25 Sep 2025", "03:15 PM", false),
+            ("Thu, 25 Sep 2025", "03:15 PM ", false),
+            ("Thu, 25 Sep 2025\u{a0}", "03:15 PM", false),
+            ("Thu, 25 Sep 2025", "\u{a0}03:15 PM", false),
+            ("Thu, 25 Sep 2025", "15:15 PM", false),
+            ("Thu, 25 Sep", "2025 03:15 PM", false),
+        ] {
             let halves = slot_date(date).zip(slot_time(time)).map(|(date, time)| date.to_datetime(time));
-            assert_eq!((halves, halves.is_some()), (slot(&format!("{date} {time}")), true), "{date} {time}");
+            assert_eq!(halves.is_some(), read, "{date}|{time}");
+            assert!(halves.is_none() || halves == slot(&format!("{date} {time}")), "{date}|{time}");
         }
     }
 
