@@ -174,9 +174,10 @@ async fn the_first_call_tells_a_table_that_is_missing_or_not_granted_from_one_th
         let slots = Slots { client: client.clone(), table: table.to_owned() };
         let bookings = Bookings { client: client.clone(), table: table.to_owned(), slots: slots.clone() };
         let events = Events::new(client.clone(), table.to_owned());
-        [slots.warm().await, bookings.warm().await, events.warm().await]
+        [slots.warm().await, slots.warm_turn().await, bookings.warm().await, events.warm().await]
     };
     assert!(warmed("frontdesk-events").await.iter().all(Result::is_ok));
+    assert_eq!(shop.events(), Vec::<Value>::new());
     for missing in warmed("frontdesk-of-another-stack").await {
         assert!(missing.as_ref().unwrap_err().is_of_the_deployment(), "{missing:?}");
         assert!(may_start(missing).is_err());

@@ -58,7 +58,7 @@ async fn start(shop: &Shop) {
     if let Invoker::InProcess(apps) = &*shop.world.functions {
         apps.event_intake.events.warm().await.expect("the tables are there");
         apps.slots_api.shelf.warm().await.expect("the tables are there");
-        apps.slot_cache.slots.warm().await.expect("the tables are there");
+        apps.slot_cache.slots.warm_turn().await.expect("the tables are there");
         apps.crm_intake.bookings.warm().await.expect("the tables are there");
         apps.booking_worker.bookings.warm().await.expect("the tables are there");
     }

@@ -18,10 +18,14 @@ use std::{
 
 /// What a request asks for.
 enum Call {
-    /// One of DynamoDB's operations, by its name.
-    Database(String),
+    /// One of DynamoDB's operations by its name, and whether it changes only what is there: nothing is.
+    Database(String, bool),
     Vendor,
 }
+
+/// The condition of what starts a function by a write that changes nothing.
+const ONLY_THERE: &str = r#""ConditionExpression":"attribute_exists(pk)""#;
+const NOTHING_THERE: &[u8] = br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#;
 
 struct Answers {
     query: Vec<u8>,
@@ -58,15 +62,16 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
     caller.set_nodelay(true)?;
     let mut caller = BufReader::new(StreamOwned::new(ServerConnection::new(tls)?, caller));
     while let Some(call) = read(&mut caller)? {
-        let body: &[u8] = match &call {
-            Call::Vendor => &answers.get,
-            Call::Database(name) if name == "Query" => &answers.query,
-            Call::Database(name) if name == "UpdateItem" => br#"{"Attributes":{}}"#,
-            Call::Database(_) => b"{}",
+        let (status, body): (&str, &[u8]) = match &call {
+            Call::Vendor => ("200 OK", &answers.get),
+            Call::Database(_, true) => ("400 Bad Request", NOTHING_THERE),
+            Call::Database(name, _) if name == "Query" => ("200 OK", &answers.query),
+            Call::Database(name, _) if name == "UpdateItem" => ("200 OK", br#"{"Attributes":{}}"#),
+            Call::Database(..) => ("200 OK", b"{}"),
         };
         // In one piece: each further one would wake the caller again.
         let head =
-            format!("HTTP/1.1 200 OK\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
+            format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
         caller.get_mut().write_all(&[head.as_bytes(), body].concat())?;
     }
     Ok(())
@@ -74,7 +79,7 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
 
 /// One request. `None` at the end.
 fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
-    let (mut call, mut length, mut first) = (Call::Vendor, 0, true);
+    let (mut operation, mut length, mut first) = (None, 0, true);
     loop {
         let mut line = String::new();
         if caller.read_line(&mut line)? == 0 {
@@ -82,13 +87,14 @@ fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
         }
         let line = line.trim_end();
         if line.is_empty() && !first {
-            io::copy(&mut caller.take(length), &mut io::sink())?;
-            return Ok(Some(call));
+            let mut body = String::new();
+            caller.take(length).read_to_string(&mut body)?;
+            return Ok(Some(operation.map_or(Call::Vendor, |name| Call::Database(name, body.contains(ONLY_THERE)))));
         }
         first = false;
         match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
             Some((name, value)) if name == "x-amz-target" => {
-                call = Call::Database(value.rsplit('.').next().unwrap_or_default().to_owned());
+                operation = value.rsplit('.').next().map(str::to_owned);
             }
             Some((name, value)) if name == "content-length" => length = value.parse().map_err(io::Error::other)?,
             _ => {}

@@ -248,6 +248,18 @@ impl Slots {
         let sent = query.expression_attribute_values(":pk", s("-")).limit(1).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
+    /// The same for whoever refreshes, by the call that takes a turn: it finds nothing to change. A query would be code that
+    /// no refresh uses, a tenth of a start, and a grant more.
+    pub async fn warm_turn(&self) -> Result<(), Error> {
+        let key = keyed(keys::Key { pk: "-".into(), sk: "warm".into() });
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
+        let update = update.update_expression("SET lease_owner = :me").condition_expression("attribute_exists(pk)");
+        match update.expression_attribute_values(":me", s("-")).send().await {
+            Ok(_) => Ok(()),
+            Err(error) if lost(&error) => Ok(()),
+            Err(error) => Err(Error::of(&self.table, &error)),
+        }
+    }
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
