@@ -61,28 +61,55 @@ impl Offer {
     }
 }
 
-/// `None` in the place of what is no slot, or not later than the one before it.
-fn walk(text: &str) -> impl Iterator<Item = Option<Offered<'_>>> {
-    let days = Some(text).filter(|text| !text.is_empty()).into_iter().flat_map(|text| text.split(';'));
-    // A day without a time has a mark that nothing closes in its place.
-    let times = days.flat_map(|day| {
-        let (date, times) = day.split_once('|').unwrap_or((day, "~"));
-        times.split('|').map(move |time| (date, time))
-    });
-    let (mut at, mut gap) = (None, None);
-    times.map(move |(date, mut time)| {
+/// Slot by slot; `None` in the place of what is none, or not later than the one before it.
+struct Walk<'a> {
+    rest: Option<&'a str>,
+    /// Before a day's first slot there is its date.
+    day_begins: bool,
+    date: &'a str,
+    at: Option<i64>,
+    gap: Option<i64>,
+}
+
+fn walk(text: &str) -> Walk<'_> {
+    Walk { rest: Some(text).filter(|text| !text.is_empty()), day_begins: true, date: "", at: None, gap: None }
+}
+
+impl<'a> Iterator for Walk<'a> {
+    type Item = Option<Offered<'a>>;
+
+    /// By bytes and without a detour: each read of the diary goes through all of it.
+    fn next(&mut self) -> Option<Self::Item> {
+        let mut rest = self.rest.take()?;
+        if self.day_begins {
+            let Some((date, times)) = rest.split_once('|').filter(|(date, _)| !date.contains(';')) else {
+                return Some(None);
+            };
+            self.date = date;
+            rest = times;
+        }
+        let end = rest.bytes().position(|byte| matches!(byte, b'|' | b';'));
+        let (time, left) = end.map_or((rest, None), |end| (&rest[..end], Some(&rest[end + 1..])));
+        self.day_begins = end.is_some_and(|end| rest.as_bytes()[end] == b';');
+        self.rest = left;
+        Some(self.slot(time))
+    }
+}
+
+impl<'a> Walk<'a> {
+    fn slot(&mut self, mut time: &'a str) -> Option<Offered<'a>> {
         if let Some(marked) = time.strip_prefix('~') {
             let (seconds, rest) = marked.split_once('~')?;
-            gap = seconds.parse::<i64>().ok();
+            self.gap = seconds.parse().ok();
             time = rest;
         }
-        let start = match at {
-            None => gap?,
-            Some(before) => gap.filter(|gap| *gap > 0).and_then(|gap| gap.checked_add(before))?,
+        let start = match self.at {
+            None => self.gap?,
+            Some(before) => self.gap.filter(|gap| *gap > 0).and_then(|gap| gap.checked_add(before))?,
         };
-        at = Some(start);
-        Some(Offered { start: Timestamp::from_second(start).ok()?, date, time })
-    })
+        self.at = Some(start);
+        Some(Offered { start: Timestamp::from_second(start).ok()?, date: self.date, time })
+    }
 }
 
 impl Offered<'_> {
@@ -123,6 +150,7 @@ mod tests {
             "soon",
             ";",
             "Mon, 23 Nov 2026",
+            "Mon, 23 Nov 2026;Tue, 24 Nov 2026|~1795410000~10:30 AM",
             "Mon, 23 Nov 2026|10:30 AM",
             "Mon, 23 Nov 2026|~soon~10:30 AM",
             "Mon, 23 Nov 2026|~1795410000 10:30 AM",
