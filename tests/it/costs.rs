@@ -5,10 +5,10 @@ use serde_json::{Value, json};
 use std::{env, fmt::Write as _, fs};
 use system_tests::{
     overheard,
-    shop::{Shop, lead, page_id, sellers},
+    shop::{Reply, Shop, lead, page_id, sellers},
 };
 
-/// us-east-1, on demand, arm64, without the free tier, as read on 2026-11-21; dollars.
+/// us-east-1, on demand, arm64, without the free tier, as read on 2026-11-21 and, what is sent, 2026-11-29; dollars.
 mod price {
     /// A million requests of up to 512 KB to an HTTP API.
     pub(super) const API: f64 = 1.00;
@@ -20,12 +20,17 @@ mod price {
     pub(super) const READS: f64 = 0.125;
     /// A gigabyte of log lines taken in.
     pub(super) const LOG_GB: f64 = 0.50;
-    pub(super) const READ_ON: &str = "2026-11-21";
+    /// A gigabyte sent to the internet, of the first ten terabytes of a month.
+    pub(super) const SENT_GB: f64 = 0.09;
+    pub(super) const READ_ON: &str = "2026-11-29";
 }
 
-/// How long an invocation takes, in seconds: a call of DynamoDB is some 4 ms, one of Popin's some 300.
-const DYNAMODB: f64 = 0.004;
+/// What an invocation takes by itself, and for a call of DynamoDB's and one of Popin's; seconds.
+const OWN: f64 = 0.001;
+const DYNAMODB: f64 = 0.003;
 const POPIN: f64 = 0.300;
+/// Events of a batch that are written at once.
+const AT_ONCE: f64 = 16.0;
 
 #[derive(Default)]
 struct Cost {
@@ -35,11 +40,25 @@ struct Cost {
     writes: f64,
     reads: f64,
     log_bytes: f64,
+    /// That leave AWS, with the head of each answer.
+    sent_bytes: f64,
 }
 
+/// What the counting cannot see for itself.
+struct Run {
+    invocations: f64,
+    mb: f64,
+    /// Calls of Popin's.
+    popin: f64,
+    /// Calls of DynamoDB's that are made at once.
+    at_once: f64,
+}
+
+const SMALL: Run = Run { invocations: 1.0, mb: 128.0, popin: 0.0, at_once: 1.0 };
+
 impl Cost {
-    /// What was asked of the database and told since the last time, by `invocations` of `mb` that take `seconds` each.
-    fn counted(shop: &Shop, requests: f64, invocations: f64, mb: f64, seconds: f64) -> Self {
+    /// What was asked of the database and told since the last time, for these answers.
+    fn counted(shop: &Shop, answers: &[&Reply], run: &Run) -> Self {
         let units = |calls: &[DbCall], read: bool| -> f64 {
             let reads = ["GetItem", "Query"];
             let of = calls.iter().filter(|call| reads.contains(&call.operation.as_str()) == read);
@@ -51,15 +70,28 @@ impl Cost {
         let told = overheard::kept();
         overheard::keep();
         let log_bytes: usize = told.lines().filter(|line| is_told_by_default(line)).map(|line| line.len() + 1).sum();
+        let seconds = run.invocations * OWN + (number(calls.len()) / run.at_once).ceil() * DYNAMODB + run.popin * POPIN;
+        let requests = number(answers.len());
         Self {
             requests,
-            invocations,
-            gb_seconds: invocations * seconds * mb / 1024.0,
+            invocations: run.invocations,
+            gb_seconds: seconds * run.mb / 1024.0,
             writes: units(&calls, false),
             reads: units(&calls, true),
-            log_bytes: f64::from(u32::try_from(log_bytes).unwrap())
-                + invocations * length(PLATFORM)
-                + requests * length(&access_line()),
+            log_bytes: number(log_bytes) + run.invocations * length(PLATFORM) + requests * length(&access_line()),
+            sent_bytes: answers.iter().map(|answer| number(answer.bytes + head(answer))).sum(),
+        }
+    }
+
+    fn and(self, other: &Self) -> Self {
+        Self {
+            requests: self.requests + other.requests,
+            invocations: self.invocations + other.invocations,
+            gb_seconds: self.gb_seconds + other.gb_seconds,
+            writes: self.writes + other.writes,
+            reads: self.reads + other.reads,
+            log_bytes: self.log_bytes + other.log_bytes,
+            sent_bytes: self.sent_bytes + other.sent_bytes,
         }
     }
 
@@ -71,23 +103,35 @@ impl Cost {
             writes: self.writes / parts,
             reads: self.reads / parts,
             log_bytes: self.log_bytes / parts,
+            sent_bytes: self.sent_bytes / parts,
         }
     }
 
-    /// For a million: the API, Lambda, the database, and the log.
-    fn dollars(&self) -> [f64; 4] {
+    /// For a million: the API, Lambda, the database, the log, and what is sent.
+    fn dollars(&self) -> [f64; 5] {
         [
             self.requests * price::API,
             self.invocations * price::INVOCATIONS + self.gb_seconds * price::GB_SECOND * 1e6,
             self.writes * price::WRITES + self.reads * price::READS,
             self.log_bytes * 1e6 / 1e9 * price::LOG_GB,
+            self.sent_bytes * 1e6 / 1e9 * price::SENT_GB,
         ]
     }
 }
 
-#[expect(clippy::cast_precision_loss, reason = "a line is short")]
+#[expect(clippy::cast_precision_loss, reason = "a run's counts are small")]
+fn number(count: usize) -> f64 {
+    count as f64
+}
+
 fn length(text: &str) -> f64 {
-    text.len() as f64
+    number(text.len())
+}
+
+/// An answer's status line and headers, as HTTP/1.1 spells them.
+fn head(answer: &Reply) -> usize {
+    let headers = answer.headers.iter().map(|(name, value)| name.as_str().len() + value.len() + 4);
+    "HTTP/1.1 200 OK\r\n\r\n".len() + headers.sum::<usize>()
 }
 
 /// What Lambda itself writes of an invocation.
@@ -102,6 +146,7 @@ fn access_line() -> String {
     let mut line = format!("{{{format}}}\n");
     for (name, like) in [
         ("requestId", "JKJaXmPLvHcESHA="),
+        ("integration.requestId", "018f2b6e-7c1a-7e3b-9d0a-000000000001"),
         ("requestTime", "21/Nov/2026:03:00:00 +0000"),
         ("routeKey", "POST /v1/collect/{seller}"),
         ("status", "202"),
@@ -130,52 +175,52 @@ async fn table() -> Vec<(&'static str, Cost)> {
     shop.book("k0", Some(10), &lead(9)).await;
     shop.settle().await;
     let event = |n: u32| json!({"id": page_id(n), "source": "popin", "name": "popin_open", "data": {"uid": "u"}});
-    let none = Cost::counted(&shop, 0.0, 0.0, 128.0, 0.0);
+    let none = Cost::counted(&shop, &[], &SMALL);
     assert!(none.writes > 0.0);
+    let of = |answer: Reply, run: &Run| {
+        assert!(answer.status.is_success(), "{:?}", answer.body);
+        Cost::counted(&shop, &[&answer], run)
+    };
     let mut rows = Vec::new();
-    shop.collect(json!([event(1)])).await;
-    rows.push(("a page event, alone", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
-    shop.collect(json!((2..12).map(event).collect::<Vec<_>>())).await;
-    rows.push(("a page event, in a batch of 10", Cost::counted(&shop, 1.0, 1.0, 128.0, 3.0 * DYNAMODB).by(10.0)));
-    shop.collect(json!([event(1)])).await;
-    rows.push(("a copy that the process knows", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB / 4.0)));
+    rows.push(("a page event, alone", of(shop.collect(json!([event(1)])).await, &SMALL)));
+    let batch = json!((2..12).map(event).collect::<Vec<_>>());
+    let at_once = Run { at_once: AT_ONCE, ..SMALL };
+    rows.push(("a page event, in a batch of 10", of(shop.collect(batch).await, &at_once).by(10.0)));
+    let person = json!({"phone": "9000000077", "email": "asha@example.com"});
+    let person = json!({"id": page_id(12), "source": "popin", "name": "popin_captured", "data": person});
+    rows.push(("a page event with a number and an address", of(shop.collect(json!([person])).await, &SMALL)));
+    rows.push(("a copy that the process knows", of(shop.collect(json!([event(1)])).await, &SMALL)));
     // Another process has not seen it: the table tells.
     let other = shop.again_with(sellers(|_| {})).await;
-    other.collect(json!([event(1)])).await;
-    rows.push(("a copy that another process gets", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
+    rows.push(("a copy that another process gets", of(other.collect(json!([event(1)])).await, &SMALL)));
     let webhook = json!({"event": "popin_call_missed", "user_id": 1, "timestamp": 1_795_400_000});
-    shop.popin_webhook(webhook.to_string()).await;
-    rows.push(("a webhook", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
-    shop.slots("").await;
-    rows.push(("the slots, read", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB)));
-    shop.slots("").await;
-    rows.push(("the slots, from the copy", Cost::counted(&shop, 1.0, 1.0, 128.0, DYNAMODB / 4.0)));
-    shop.trigger("msg_1", &lead(1)).await;
-    let accepted = Cost::counted(&shop, 1.0, 1.0, 256.0, DYNAMODB);
+    let told = shop.popin_webhook(webhook.to_string()).await;
+    rows.push(("a webhook", Cost::counted(&shop, &[&told], &SMALL)));
+    let webhook = json!({"event": "popin_call_missed", "user_id": 2, "full_phone_number": "+919000000078", "timestamp": 1_795_400_000});
+    rows.push(("a webhook with a number", of(shop.popin_webhook(webhook.to_string()).await, &SMALL)));
+    rows.push(("the slots of a week, read", of(shop.slots("").await, &SMALL)));
+    rows.push(("the slots of a week, from the copy", of(shop.slots("").await, &SMALL)));
+    rows.push(("the next 20 slots, from the copy", of(shop.slots("?limit=20").await, &SMALL)));
+    let worker = Run { mb: 256.0, ..SMALL };
+    let accepted = of(shop.trigger("msg_1", &lead(1)).await, &worker);
     shop.settle().await;
-    // The worker twice, for the booking and for its witness; and Popin's two webhooks, each a request.
-    let mut booked = Cost::counted(&shop, 2.0, 4.0, 256.0, (2.0 * POPIN + 20.0 * DYNAMODB) / 4.0);
-    booked.requests += accepted.requests;
-    booked.invocations += accepted.invocations;
-    booked.gb_seconds += accepted.gb_seconds;
-    booked.writes += accepted.writes;
-    booked.reads += accepted.reads;
-    booked.log_bytes += accepted.log_bytes;
-    rows.push(("a booking, from the trigger to the witness", booked));
+    // The worker twice, for the booking and for its witness; and Popin's two webhooks, each a request, answered as that one.
+    let booked = Cost::counted(&shop, &[&told, &told], &Run { invocations: 4.0, popin: 2.0, ..worker });
+    rows.push(("a booking, from the trigger to the witness", booked.and(&accepted)));
     rows
 }
 
 fn print(rows: &[(&str, Cost)]) -> String {
     let mut text = format!(
-        "| a million of (prices of {}) | write units | read units | API $ | Lambda $ | DynamoDB $ | log $ | together $ |\n|---|---|---|---|---|---|---|---|\n",
+        "| a million of (prices of {}) | write units | read units | API $ | Lambda $ | DynamoDB $ | log $ | sent $ | together $ |\n|---|---|---|---|---|---|---|---|---|\n",
         price::READ_ON
     );
     for (what, cost) in rows {
-        let [api, lambda, database, log] = cost.dollars();
-        let (writes, reads, all) = (cost.writes, cost.reads, api + lambda + database + log);
+        let [api, lambda, database, log, sent] = cost.dollars();
+        let (writes, reads, all) = (cost.writes, cost.reads, api + lambda + database + log + sent);
         writeln!(
             text,
-            "| {what} | {writes:.1} | {reads:.1} | {api:.2} | {lambda:.2} | {database:.2} | {log:.2} | {all:.2} |"
+            "| {what} | {writes:.1} | {reads:.1} | {api:.2} | {lambda:.2} | {database:.2} | {log:.2} | {sent:.2} | {all:.2} |"
         )
         .unwrap();
     }
@@ -208,11 +253,15 @@ async fn a_new_event_is_one_write_unit_and_a_known_copy_and_a_second_look_are_no
     for what in writes {
         assert_eq!(units(what), (1.0, 0.0), "{what}");
     }
-    for what in ["a copy that the process knows", "the slots, from the copy"] {
+    for what in
+        ["a copy that the process knows", "the slots of a week, from the copy", "the next 20 slots, from the copy"]
+    {
         assert_eq!(units(what), (0.0, 0.0), "{what}");
     }
+    // A transaction is paid twice: of the event, and of an entry for the number and one for the address.
+    assert_eq!(units("a page event with a number and an address"), (6.0, 0.0));
     // Half a unit is 4 KB: a week of quarter hours has room in it, and some ten of our own bookings.
-    assert_eq!(units("the slots, read"), (0.0, 0.5));
+    assert_eq!(units("the slots of a week, read"), (0.0, 0.5));
 }
 
 /// Names and values as DynamoDB counts them, but for a few bytes of a number.

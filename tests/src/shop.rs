@@ -57,6 +57,8 @@ pub struct Reply {
     pub status: StatusCode,
     pub headers: HeaderMap,
     pub body: Value,
+    /// Of the body, as it goes out.
+    pub bytes: usize,
 }
 
 impl Reply {
@@ -162,8 +164,9 @@ impl Shop {
         let request = request.body(body.into()).expect("the test's own request is well formed");
         let response = self.world.http(request).await;
         let (parts, body) = response.into_parts();
+        let bytes = body.len();
         let body = serde_json::from_slice(&body).unwrap_or(Value::Null);
-        Reply { status: parts.status, headers: parts.headers, body }
+        Reply { status: parts.status, headers: parts.headers, body, bytes }
     }
 
     /// Fires a schedule.
