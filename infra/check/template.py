@@ -315,6 +315,9 @@ def check_schedules(cloud):
         require({"MaximumRetryAttempts", "MaximumEventAgeInSeconds"} <= retry.keys(), name, "has no bounded RetryPolicy")
         queue = target.get("DeadLetterConfig", {}).get("Arn")
         require(cloud.names(queue, "AWS::SQS::Queue", "Arn"), name, f"DLQ {queue!r} is not the ARN of a queue here")
+        role = cloud.role(target.get("RoleArn"))
+        needed = as_granted([("lambda:InvokeFunction", target.get("Arn")), ("sqs:SendMessage", queue)])
+        require(role and set(granted(role)) == needed, name, f"runs as one who may {sorted(granted(role))}, and needs {sorted(needed)}")
 
 
 def check_streams(cloud):
