@@ -18,6 +18,7 @@ use crate::{
 };
 use aws_sdk_dynamodb::{
     Client,
+    error::{ProvideErrorMetadata, SdkError},
     types::{Delete, Put, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -149,11 +150,7 @@ impl Slots {
             .expression_attribute_values(":fetched_at", s(instant::millis(snapshot.fetched_at)))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        self.done_or_lost(sent)
     }
 
     /// Gives the turn back and says when the next one is. A turn that was lost meanwhile is left alone.
@@ -180,11 +177,7 @@ impl Slots {
                 )
                 .expression_attribute_values(":good", n(good_at.map_or(0, Timestamp::as_millisecond))),
         };
-        match update.send().await {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        self.done_or_lost(update.send().await)
     }
 
     /// A slot that Popin refused leaves the diary at once.
@@ -254,7 +247,12 @@ impl Slots {
         let key = keyed(keys::Key { pk: "-".into(), sk: "warm".into() });
         let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
         let update = update.update_expression("SET lease_owner = :me").condition_expression("attribute_exists(pk)");
-        match update.expression_attribute_values(":me", s("-")).send().await {
+        self.done_or_lost(update.expression_attribute_values(":me", s("-")).send().await)
+    }
+
+    /// Of a write that may find its condition gone and is not needed then.
+    fn done_or_lost<T, E: ProvideErrorMetadata, R>(&self, sent: Result<T, SdkError<E, R>>) -> Result<(), Error> {
+        match sent {
             Ok(_) => Ok(()),
             Err(error) if lost(&error) => Ok(()),
             Err(error) => Err(Error::of(&self.table, &error)),
