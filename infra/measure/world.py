@@ -11,7 +11,6 @@ ROOT = Path(__file__).resolve().parents[2]
 # The diary is kept for a second: this row asks for another seller's each time.
 READ = "slots-api, a read"
 SELLERS = 400
-STANDINS = []
 
 
 def http(method, path, headers=None, body=None):
@@ -94,19 +93,17 @@ def certificates(folder):
 
 @functools.cache
 def backend(folder, diary):
-    """The port of a stand-in for DynamoDB and Popin that is no burden to what it answers."""
+    """A stand-in for DynamoDB and Popin that is no burden to what it answers, and its port. It ends with its input, which ends with us."""
     files = folder / f"diary-{diary}"
     files.mkdir()
     answers(files, diary)
     command = [ROOT / "target/release/examples/standin", folder / "cert.pem", folder / "key.pem", files / "query.json", files / "get.json"]
-    # It ends with its input, which ends with us.
     process = subprocess.Popen(command, stdin=subprocess.PIPE, stdout=subprocess.PIPE, text=True)
-    STANDINS.append(process)
-    return int(process.stdout.readline())
+    return process, int(process.stdout.readline())
 
 
 def environment(folder, name):
-    port = backend(folder, name in ("slots-api", READ))
+    _, port = backend(folder, name in ("slots-api", READ))
     sellers = folder / f"{name}.json"
     sellers.write_text(json.dumps({id_: {
         "name": "Acme Jewels", "default_country": "IN", "origins": ["https://shop.example.com"], "api_keys": [KEY],

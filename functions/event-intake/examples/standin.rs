@@ -79,19 +79,18 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
 
 /// One request. `None` at the end.
 fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
-    let (mut operation, mut length, mut first) = (None, 0, true);
+    let (mut operation, mut length) = (None, 0);
     loop {
         let mut line = String::new();
         if caller.read_line(&mut line)? == 0 {
             return Ok(None);
         }
         let line = line.trim_end();
-        if line.is_empty() && !first {
+        if line.is_empty() {
             let mut body = String::new();
             caller.take(length).read_to_string(&mut body)?;
             return Ok(Some(operation.map_or(Call::Vendor, |name| Call::Database(name, body.contains(ONLY_THERE)))));
         }
-        first = false;
         match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
             Some((name, value)) if name == "x-amz-target" => {
                 operation = value.rsplit('.').next().map(str::to_owned);
