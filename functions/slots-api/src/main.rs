@@ -5,14 +5,16 @@ use lambda_http::{Error, run, service_fn};
 use slots_api::{App, config::Config, handle};
 use std::process::ExitCode;
 
-#[tokio::main(flavor = "current_thread")]
+#[tokio::main(flavor = "local")]
 async fn main() -> ExitCode {
-    telemetry::ended(work().await)
+    telemetry::until_end(work()).await
 }
 
 async fn work() -> Result<(), Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
-    let app = &App::connect(config).await?;
-    run(service_fn(async |request| handle(app, request).await.map(Answer))).await
+    // It lives as long as the process.
+    let app: &App = Box::leak(Box::new(App::connect(config).await?));
+    // Boxed: it would be moved from layer to layer otherwise, all its kilobytes.
+    run(service_fn(|request| Box::pin(async move { handle(app, request).await.map(Answer) }))).await
 }
