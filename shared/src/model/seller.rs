@@ -11,6 +11,7 @@ use subtle::ConstantTimeEq;
 mod address;
 pub mod crm;
 mod document;
+mod located;
 pub mod mapping;
 mod write_back;
 
