@@ -51,9 +51,9 @@ pub fn init(level: Level) {
 }
 
 /// The process of a function, on tokio's local runtime. It ends by itself only when it cannot start, and its last line says
-/// why. The work is a task, because what `main` itself waits for costs a system call each time that it is woken.
+/// why. The work is a task, because what `main` itself waits for costs two system calls each time that it is woken.
 pub async fn until_end(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + 'static) -> ExitCode {
-    // A panic has had its line already.
+    // A panic has been told already.
     let Ok(ended) = tokio::task::spawn_local(work).await else { return ExitCode::FAILURE };
     let Err(error) = ended else { return ExitCode::SUCCESS };
     // It may be the variable of the level that is wrong.

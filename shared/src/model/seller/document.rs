@@ -34,7 +34,7 @@ impl Sellers {
                     Ok(seller) => drop(sellers.insert(seller_id, seller)),
                     Err(field) => faults.push(format!("{id}: {field}")),
                 },
-                Err(error) => faults.push(format!("{id}: {}", told(&error))),
+                Err(fault) => faults.push(format!("{id}: {}", told(&fault))),
             }
         }
         if faults.is_empty() { Ok(Self(sellers)) } else { Err(FaultyDocument(faults)) }

@@ -17,31 +17,34 @@ pub(super) struct Fault {
     pub error: Error,
 }
 
+/// Lists may be longer than a tuple that reads them: the settings have none.
 pub(super) fn read<'de, T: Deserialize<'de>>(value: &'de Value) -> Result<T, Fault> {
-    let path = Path(RefCell::new(String::new()));
+    let path = Path::default();
     T::deserialize(Located { value, path: &path }).map_err(|error| {
         let path = path.0.into_inner();
-        Fault { path: if path.is_empty() { ".".to_owned() } else { path }, error }
+        let told = if path.is_empty() { "." } else { path.strip_prefix('.').unwrap_or(&path) };
+        Fault { path: told.to_owned(), error }
     })
 }
 
-/// Written from its end, by each level that the fault passes on its way out.
+/// Written from its end, by each level that the fault passes on its way out: `.popin.keys[0]`.
+#[derive(Default)]
 struct Path(RefCell<String>);
 
 impl Path {
-    /// Not in line: each setting of each seller would have it.
+    /// Not in line: every setting's reader would have a copy.
     #[cold]
     #[inline(never)]
     fn leave(&self, level: Level<'_>) {
-        let path = &mut *self.0.borrow_mut();
-        let join = if path.is_empty() || path.starts_with('[') { "" } else { "." };
-        *path = match level {
-            Level::Field(name) => format!("{name}{join}{path}"),
-            Level::Item(at) => format!("[{at}]{join}{path}"),
+        let level = match level {
+            Level::Field(name) => format!(".{name}"),
+            Level::Item(at) => format!("[{at}]"),
         };
+        self.0.borrow_mut().insert_str(0, &level);
     }
 }
 
+#[derive(Clone, Copy)]
 enum Level<'a> {
     Field(&'a str),
     Item(usize),
@@ -102,8 +105,8 @@ impl<'de> Deserializer<'de> for Located<'de, '_> {
     }
 
     fn deserialize_map<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let fields = self.value.as_object().ok_or_else(another_type)?.iter();
-        visitor.visit_map(Fields { fields, at: None, path: self.path })
+        let rest = self.value.as_object().ok_or_else(another_type)?.iter();
+        visitor.visit_map(Fields { rest, at: None, path: self.path })
     }
 
     fn deserialize_struct<V: Visitor<'de>>(
@@ -160,7 +163,7 @@ impl<'de> SeqAccess<'de> for Items<'de, '_> {
 }
 
 struct Fields<'de, 'p> {
-    fields: map::Iter<'de>,
+    rest: map::Iter<'de>,
     at: Option<(&'de str, &'de Value)>,
     path: &'p Path,
 }
@@ -169,7 +172,7 @@ impl<'de> MapAccess<'de> for Fields<'de, '_> {
     type Error = Error;
 
     fn next_key_seed<K: DeserializeSeed<'de>>(&mut self, seed: K) -> Result<Option<K::Value>, Error> {
-        let Some((key, value)) = self.fields.next() else { return Ok(None) };
+        let Some((key, value)) = self.rest.next() else { return Ok(None) };
         self.at = Some((key, value));
         let read = seed.deserialize(BorrowedStrDeserializer::new(key));
         read.map(Some).inspect_err(|_| self.path.leave(Level::Field(key)))

@@ -132,6 +132,12 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["crm"] = json!({"standard": {"secrets": ["not-a-whsec-secret-at-all"]}})),
             "acme: crm.standard.secrets[0] begins with neither whsec_ nor whpk_",
         ),
+        (
+            Box::new(|s| s["crm"] = json!({"pipedrive": {"users": [{"name": HUSH}]}})),
+            "acme: crm.pipedrive.users[0].password is missing",
+        ),
+        (Box::new(|s| s["slots"] = json!({"": HUSH})), "acme: slots. is not a setting"),
+        (Box::new(|s| *s = json!(HUSH)), "acme: . is unusable"),
     ];
     for (change, expected) in cases {
         let told = faults(change);
