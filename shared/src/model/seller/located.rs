@@ -63,7 +63,7 @@ impl<'de> Deserializer<'de> for Located<'de, '_> {
         match self.value {
             Value::Null => visitor.visit_unit(),
             Value::Bool(yes) => visitor.visit_bool(*yes),
-            Value::Number(_) => self.deserialize_f64(visitor),
+            Value::Number(number) => number.deserialize_any(visitor),
             Value::String(_) => self.deserialize_str(visitor),
             Value::Array(_) => self.deserialize_seq(visitor),
             Value::Object(_) => self.deserialize_map(visitor),
@@ -74,21 +74,12 @@ impl<'de> Deserializer<'de> for Located<'de, '_> {
         visitor.visit_bool(self.value.as_bool().ok_or_else(another_type)?)
     }
 
-    fn deserialize_f64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        let Value::Number(number) = self.value else { return Err(another_type()) };
-        match (number.as_u64(), number.as_i64(), number.as_f64()) {
-            (Some(number), ..) => visitor.visit_u64(number),
-            (None, Some(number), _) => visitor.visit_i64(number),
-            (None, None, number) => visitor.visit_f64(number.unwrap_or(f64::NAN)),
-        }
-    }
-
     fn deserialize_i64<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_f64(visitor)
+        self.value.as_number().ok_or_else(another_type)?.deserialize_any(visitor)
     }
 
     fn deserialize_u32<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
-        self.deserialize_f64(visitor)
+        self.deserialize_i64(visitor)
     }
 
     fn deserialize_str<V: Visitor<'de>>(self, visitor: V) -> Result<V::Value, Error> {
@@ -137,7 +128,7 @@ impl<'de> Deserializer<'de> for Located<'de, '_> {
     }
 
     forward_to_deserialize_any! {
-        i8 i16 i32 i128 u8 u16 u64 u128 f32 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
+        i8 i16 i32 i128 u8 u16 u64 u128 f32 f64 char bytes byte_buf unit unit_struct tuple tuple_struct identifier ignored_any
     }
 }
 
