@@ -23,7 +23,7 @@ use http::{Method, Request};
 use jiff::SignedDuration;
 use local::{
     demo,
-    dynamodb::{Embedded, client, create_missing},
+    dynamodb::{Embedded, Place},
     fate,
     functions::{InProcess, Invoker, Wiring},
     gateway::Gateway,
@@ -48,17 +48,18 @@ pub struct Twice {
     functions: Arc<Invoker>,
     sim: Sim,
     gates: Gates,
+    place: Place,
 }
 
 impl Twice {
     /// Makes the tables where they are missing.
     pub async fn on(endpoint: Option<String>) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let client = match endpoint {
-            Some(endpoint) => client(Net::new()?.sdk(), Some(endpoint)),
-            None => client(Embedded::memory(Arc::new(SystemClock))?.http(), Some("http://dynamodb.test".to_owned())),
+        let place = match endpoint {
+            Some(endpoint) => Place { http: Net::new()?.aws(), endpoint },
+            None => Embedded::memory(Arc::new(SystemClock))?.place(),
         };
         let template = Template::deployed()?;
-        create_missing(&client, &template.tables).await?;
+        place.create_missing(&template.tables).await?;
         let document = with_crms(|seller| {
             seller["notify"] = json!({"url": "https://shop.test/crm/receiver/frontdesk", "secrets": [NOTIFY_SECRET]});
         });
@@ -66,10 +67,10 @@ impl Twice {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (accounts, now) = (demo::accounts(&sellers, "http://frontdesk.test", |_| true), clock.clone());
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || now.now()), data: None })?;
-        let gates = Gates { client: client.clone(), table: "frontdesk-bookings".to_owned(), place: None };
+        let gates = Gates { client: place.client(), table: "frontdesk-bookings".to_owned(), place: None };
         let wiring = Wiring {
             sellers: Source::fixed(sellers),
-            client,
+            client: place.client(),
             transport: Arc::new(SimTransport { sim: sim.clone() }),
             outside: Arc::new(SimTransport { sim: sim.clone() }),
             clock: clock.clone(),
@@ -84,6 +85,7 @@ impl Twice {
             functions: invoker,
             sim,
             gates,
+            place,
         })
     }
 

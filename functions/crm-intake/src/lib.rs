@@ -48,8 +48,8 @@ impl App {
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let net = Net::new()?;
         let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
-        let client = aws.connection(net.sdk()).client();
+        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
+        let client = aws.dynamodb(net.aws());
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         let events = Events::new(bookings.client.clone(), config.events_table);

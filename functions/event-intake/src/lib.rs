@@ -53,8 +53,8 @@ impl App {
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let net = Net::new()?;
         let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
-        let events = Events::new(aws.connection(net.sdk()).client(), config.events_table);
+        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
+        let events = Events::new(aws.dynamodb(net.aws()), config.events_table);
         store::may_start(events.warm().await)?;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }

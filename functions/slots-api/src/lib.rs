@@ -39,8 +39,8 @@ impl App {
     pub async fn connect(config: Config) -> Result<Self, Error> {
         let net = Net::new()?;
         let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.sdk()).await?;
-        let shelf = Shelf::new(Slots { client: aws.connection(net.sdk()).client(), table: config.slots_table });
+        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
+        let shelf = Shelf::new(Slots { client: aws.dynamodb(net.aws()), table: config.slots_table });
         store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }

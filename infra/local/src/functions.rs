@@ -6,9 +6,9 @@ use crate::{
     gateway,
     template::{Function, Template, Unreadable},
 };
-use aws_sdk_dynamodb::{Client, config::AppName};
 use bytes::Bytes;
 use frontdesk::{
+    aws::Client,
     edge::{sellers::Source, timed::Timed},
     flow::{Clock, Random, access::Tokens},
     popin::Transport,
@@ -84,10 +84,10 @@ impl InProcess {
         let (events_table, slots_table) = (template.table_of("EVENTS_TABLE")?, template.table_of("SLOTS_TABLE")?);
         let bookings_table = template.table_of("BOOKINGS_TABLE")?;
         // Each by a client of its own name, which is how the database knows whom it was granted to.
-        let events = |function| Events::new(named(&wiring.client, function), events_table.clone());
-        let slots = |function| Slots { client: named(&wiring.client, function), table: slots_table.clone() };
+        let events = |function| Events::new(wiring.client.named(function), events_table.clone());
+        let slots = |function| Slots { client: wiring.client.named(function), table: slots_table.clone() };
         let bookings = |function| Bookings {
-            client: named(&wiring.client, function),
+            client: wiring.client.named(function),
             table: bookings_table.clone(),
             slots: slots(function),
         };
@@ -212,11 +212,6 @@ impl Invoker {
             Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
         }
     }
-}
-
-fn named(client: &Client, function: &'static str) -> Client {
-    let name = AppName::new(function).expect("a function's name is made of letters and hyphens");
-    Client::from_conf(client.config().to_builder().app_name(name).build())
 }
 
 /// As X-Ray names one, made of the request's id.

@@ -1,7 +1,13 @@
 //! The environment, read once and as an argument; every problem is named at once, never a value.
 
-use crate::{model::seller::Reach, store::Connection};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use super::clock;
+use crate::{
+    aws::{Client, Connection},
+    model::seller::Reach,
+    store,
+};
+use aws_credential_types::Credentials;
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use std::cell::RefCell;
 
 /// The variables that every function shares.
@@ -123,15 +129,21 @@ impl Aws {
     }
 
     /// The way to DynamoDB.
-    pub fn connection(&self, http: SharedHttpClient) -> Connection {
-        Connection {
-            region: self.region.clone(),
-            access_key_id: self.access_key_id.clone(),
-            secret_access_key: self.secret_access_key.expose().clone(),
-            session_token: self.session_token.as_ref().map(|token| token.expose().clone()),
-            endpoint: self.dynamodb_endpoint.clone(),
-            http,
-        }
+    pub fn dynamodb(&self, http: SharedHttpConnector) -> Client {
+        self.client(store::SERVICE, self.dynamodb_endpoint.clone(), http)
+    }
+
+    /// The way to Secrets Manager.
+    pub(super) fn secrets(&self, http: SharedHttpConnector) -> Client {
+        self.client("secretsmanager", self.secrets_endpoint.clone(), http)
+    }
+
+    fn client(&self, service: &'static str, endpoint: Option<String>, http: SharedHttpConnector) -> Client {
+        let token = self.session_token.as_ref().map(|token| token.expose().clone());
+        let secret = self.secret_access_key.expose().clone();
+        let identity = Credentials::new(&self.access_key_id, secret, token, None, "environment").into();
+        let region = self.region.clone();
+        Client::new(service, Connection { region, identity, endpoint, http, now: clock::wall })
     }
 }
 

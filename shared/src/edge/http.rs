@@ -1,4 +1,4 @@
-//! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under the AWS SDK and under our own calls.
+//! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under our calls of AWS and of the vendors.
 
 use super::{
     connect::{Connector, is_not_public},
@@ -9,12 +9,9 @@ use crate::{
     popin::{Transport, TransportError},
 };
 use aws_smithy_runtime_api::client::{
-    http::{
-        HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient, SharedHttpConnector,
-    },
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
-    runtime_components::RuntimeComponents,
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
@@ -61,9 +58,9 @@ impl Net {
         Arc::new(Door { client: self.client(reach, KEPT_IDLE), reach })
     }
 
-    /// The client that the AWS SDK goes through.
-    pub fn sdk(&self) -> SharedHttpClient {
-        SharedHttpClient::new(Sdk(self.client(Reach::Local, Duration::from_mins(1))))
+    /// The way to AWS.
+    pub fn aws(&self) -> SharedHttpConnector {
+        SharedHttpConnector::new(Aws(self.client(Reach::Local, Duration::from_mins(1))))
     }
 
     fn client(&self, reach: Reach, idle: Duration) -> Hyper {
@@ -142,11 +139,11 @@ async fn exchange(client: &Hyper, request: Request<Bytes>) -> Result<Response<By
     Ok(Response::from_parts(parts, body.freeze()))
 }
 
-/// The SDK over hyper: its default HTTPS client would bring a second TLS stack and 40 ms of start-up.
+/// To AWS: the SDK's default HTTPS client would bring a second TLS stack and 40 ms of start-up.
 #[derive(Clone, Debug)]
-struct Sdk(Hyper);
+struct Aws(Hyper);
 
-impl HttpConnector for Sdk {
+impl HttpConnector for Aws {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
@@ -160,12 +157,6 @@ impl HttpConnector for Sdk {
             HttpResponse::try_from(Response::from_parts(parts, SdkBody::from(body)))
                 .map_err(|error| ConnectorError::other(error.into(), None))
         })
-    }
-}
-
-impl HttpClient for Sdk {
-    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
-        SharedHttpConnector::new(self.clone())
     }
 }
 

@@ -4,8 +4,11 @@ use super::{
     env::{Aws, SellersAt},
     secrets::{self, NoSecret},
 };
-use crate::model::seller::{FaultyDocument, Reach, Sellers};
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use crate::{
+    aws::Client,
+    model::seller::{FaultyDocument, Reach, Sellers},
+};
+use aws_smithy_runtime_api::client::http::SharedHttpConnector;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     path::PathBuf,
@@ -27,7 +30,7 @@ struct Inner {
 enum From {
     Fixed,
     File(PathBuf),
-    Secret { client: Box<aws_sdk_secretsmanager::Client>, arn: String },
+    Secret { client: Client, arn: String },
 }
 
 #[derive(Debug)]
@@ -60,13 +63,13 @@ impl Source {
     }
 
     /// As the environment says; refuses to start on a document that cannot be read or has a fault.
-    pub async fn open(at: &SellersAt, aws: &Aws, http: SharedHttpClient) -> Result<Self, NoSellers> {
+    pub async fn open(at: &SellersAt, aws: &Aws, http: SharedHttpConnector) -> Result<Self, NoSellers> {
         match at {
             SellersAt::File(path) => Self::file(path),
             SellersAt::Secret(arn) => {
-                let client = secrets::client(aws, http);
+                let client = aws.secrets(http);
                 let sellers = Sellers::parse(&secrets::read(&client, arn).await?)?;
-                Ok(Self::with(From::Secret { client: Box::new(client), arn: arn.clone() }, sellers))
+                Ok(Self::with(From::Secret { client, arn: arn.clone() }, sellers))
             }
         }
     }

@@ -1,6 +1,7 @@
 //! DynamoDB behind outcomes: a lost conditional write is an answer, not an error.
 
 pub mod bookings;
+mod dynamodb;
 pub mod events;
 pub mod forget;
 pub mod gate;
@@ -21,42 +22,12 @@ pub use gate::Gates;
 pub use shelf::Shelf;
 pub use slots::Slots;
 
-use aws_sdk_dynamodb::{
-    Client,
-    config::{BehaviorVersion, Credentials, Region, SharedHttpClient, retry::RetryConfig, timeout::TimeoutConfig},
-    error::{ProvideErrorMetadata, SdkError},
-};
+use crate::aws::Failure;
+use aws_sdk_dynamodb::{error::ProvideErrorMetadata, operation::transact_write_items::TransactWriteItemsError};
 use std::time::Duration;
 
-/// Where DynamoDB is and who asks.
-pub struct Connection {
-    pub region: String,
-    pub access_key_id: String,
-    pub secret_access_key: String,
-    pub session_token: Option<String>,
-    pub endpoint: Option<String>,
-    pub http: SharedHttpClient,
-}
-
-impl Connection {
-    pub fn client(self) -> Client {
-        let credentials =
-            Credentials::new(self.access_key_id, self.secret_access_key, self.session_token, None, "environment");
-        let timeouts = TimeoutConfig::builder()
-            .operation_attempt_timeout(Duration::from_secs(3))
-            .operation_timeout(Duration::from_secs(9))
-            .build();
-        let mut config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(self.region))
-            .credentials_provider(credentials)
-            .retry_config(RetryConfig::standard().with_max_attempts(4).with_initial_backoff(Duration::from_millis(50)))
-            .timeout_config(timeouts)
-            .http_client(self.http);
-        config.set_endpoint_url(self.endpoint);
-        Client::from_conf(config.build())
-    }
-}
+/// As requests are signed for it.
+pub const SERVICE: &str = "dynamodb";
 
 /// What a caller can only try again later. The SDK's own text is left out: it repeats whole items.
 #[derive(Debug, thiserror::Error)]
@@ -68,14 +39,13 @@ pub enum Error {
 }
 
 impl Error {
-    fn of<E: ProvideErrorMetadata, R>(table: &str, error: &SdkError<E, R>) -> Self {
-        let code = match error {
-            SdkError::ServiceError(service) => service.err().code().unwrap_or("service error"),
-            SdkError::ConstructionFailure(_) => "not built",
-            SdkError::TimeoutError(_) => "timed out",
-            SdkError::DispatchFailure(_) => "not reached",
-            SdkError::ResponseError(_) => "unreadable",
-            _ => "failed",
+    fn of<E: ProvideErrorMetadata>(table: &str, failure: &Failure<E>) -> Self {
+        let code = match failure {
+            Failure::Refused { error, .. } => error.code().unwrap_or("service error"),
+            Failure::NotBuilt => "not built",
+            Failure::TimedOut => "timed out",
+            Failure::NotReached => "not reached",
+            Failure::Unreadable => "unreadable",
         };
         Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
     }
@@ -98,8 +68,8 @@ pub fn may_start(warmed: Result<(), Error>) -> Result<(), Error> {
 }
 
 /// Whether the write lost against its condition: an answer, not a failure.
-fn lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
-    matches!(error, SdkError::ServiceError(service) if service.err().code() == Some("ConditionalCheckFailedException"))
+fn lost<E: ProvideErrorMetadata>(failure: &Failure<E>) -> bool {
+    matches!(failure, Failure::Refused { error, .. } if error.code() == Some("ConditionalCheckFailedException"))
 }
 
 /// How a transaction was cancelled, part by part.
@@ -111,15 +81,12 @@ enum Cancelled {
 }
 
 /// Reads the reasons of a cancelled transaction; `None` for every other error.
-fn cancelled<R>(
-    error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>,
-) -> Option<Cancelled> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException as Canceled;
-    let SdkError::ServiceError(service) = error else { return None };
-    if service.err().code() == Some("TransactionConflictException") {
+fn cancelled(failure: &Failure<TransactWriteItemsError>) -> Option<Cancelled> {
+    let Failure::Refused { error, .. } = failure else { return None };
+    if error.code() == Some("TransactionConflictException") {
         return Some(Cancelled::Conflict);
     }
-    let Canceled(canceled) = service.err() else { return None };
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return None };
     let at = |code: &str| canceled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code));
     match (at("ConditionalCheckFailed"), at("TransactionConflict")) {
         (Some(part), _) => Some(Cancelled::Condition(part)),

@@ -2,13 +2,18 @@
 
 use crate::template::Table;
 use aws_sdk_dynamodb::{
-    Client,
+    Client as Sdk,
+    config::{BehaviorVersion, Credentials, Region},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::describe_table::DescribeTableError,
 };
-use aws_smithy_runtime_api::client::http::SharedHttpClient;
+use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
 use aws_smithy_types::body::SdkBody;
-use frontdesk::{edge::env::variable, store::Connection};
+use frontdesk::{
+    aws::{Client, Connection},
+    edge::{clock, env::variable},
+    store,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -25,21 +30,50 @@ pub enum NoTables {
 /// How long a new table may take to be of use.
 const ACTIVE: Duration = Duration::from_mins(1);
 
-/// A client with the environment's credentials, and made-up ones where it has none: nobody checks them on one machine.
-pub fn client(http: SharedHttpClient, endpoint: Option<String>) -> Client {
-    let or = |name: &str, made_up: &str| variable(name).unwrap_or_else(|| made_up.to_owned());
-    let connection = Connection {
-        region: or("AWS_REGION", "us-east-1"),
-        access_key_id: or("AWS_ACCESS_KEY_ID", "local"),
-        secret_access_key: or("AWS_SECRET_ACCESS_KEY", "local"),
-        session_token: variable("AWS_SESSION_TOKEN"),
-        endpoint,
-        http,
-    };
-    connection.client()
+/// A database at an endpoint, and the way there.
+#[derive(Clone)]
+pub struct Place {
+    pub http: SharedHttpConnector,
+    pub endpoint: String,
 }
 
-pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoTables> {
+impl Place {
+    /// What functions ask it by, with the environment's credentials, and made-up ones where it has none: nobody checks them
+    /// on one machine.
+    pub fn client(&self) -> Client {
+        let (region, identity) = (region(), credentials().into());
+        let (endpoint, http) = (Some(self.endpoint.clone()), self.http.clone());
+        Client::new(store::SERVICE, Connection { region, identity, endpoint, http, now: clock::wall })
+    }
+
+    /// What the hand of whoever runs it asks it by.
+    pub fn sdk(&self) -> Sdk {
+        let http = self.http.clone();
+        let config = aws_sdk_dynamodb::Config::builder()
+            .behavior_version(BehaviorVersion::latest())
+            .region(Region::new(region()))
+            .credentials_provider(credentials())
+            .endpoint_url(&self.endpoint)
+            .http_client(http_client_fn(move |_, _| http.clone()));
+        Sdk::from_conf(config.build())
+    }
+
+    pub async fn create_missing(&self, tables: &[Table]) -> Result<(), NoTables> {
+        create_missing(&self.sdk(), tables).await
+    }
+}
+
+fn region() -> String {
+    variable("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned())
+}
+
+fn credentials() -> Credentials {
+    let or = |name: &str, made_up: &str| variable(name).unwrap_or_else(|| made_up.to_owned());
+    let (id, secret) = (or("AWS_ACCESS_KEY_ID", "local"), or("AWS_SECRET_ACCESS_KEY", "local"));
+    Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+}
+
+async fn create_missing(client: &Sdk, tables: &[Table]) -> Result<(), NoTables> {
     for table in tables {
         if !is_there(client, table).await? {
             call(client, "CreateTable", &table.create).await.map_err(|why| refused(table, why))?;
@@ -59,7 +93,7 @@ pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoT
     Ok(())
 }
 
-async fn is_there(client: &Client, table: &Table) -> Result<bool, NoTables> {
+async fn is_there(client: &Sdk, table: &Table) -> Result<bool, NoTables> {
     match client.describe_table().table_name(&table.name).send().await {
         Ok(described) => {
             let Some(described) = described.table else { return Err(NoTables::Different(table.name.clone())) };
@@ -82,7 +116,7 @@ async fn is_there(client: &Client, table: &Table) -> Result<bool, NoTables> {
     }
 }
 
-async fn until_active(client: &Client, table: &str) {
+async fn until_active(client: &Sdk, table: &str) {
     loop {
         let described = client.describe_table().table_name(table).send().await;
         let status = described.ok().and_then(|answer| answer.table?.table_status);
@@ -112,7 +146,7 @@ fn refused(table: &Table, why: Refusal) -> NoTables {
 }
 
 /// A signed call whose body is the JSON at hand: the template's own words, not a copy of them in the SDK's types.
-async fn call(client: &Client, operation: &str, body: &Value) -> Result<(), Refusal> {
+async fn call(client: &Sdk, operation: &str, body: &Value) -> Result<(), Refusal> {
     let (target, body) = (format!("DynamoDB_20120810.{operation}"), body.to_string());
     let sent = client.list_tables().customize().mutate_request(move |request| {
         request.headers_mut().insert("x-amz-target", target.clone());

@@ -8,7 +8,7 @@ use crate::{
     cli::Cli,
     controls::Controls,
     demo,
-    dynamodb::{self, Embedded},
+    dynamodb::{Embedded, Place},
     fate,
     front::{self, Door, Doors},
     functions::{InProcess, Invoker, Wiring},
@@ -20,9 +20,9 @@ use crate::{
     streams::{Pump, PumpOptions},
     template::Template,
 };
-use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
+    aws::Client,
     edge::{clock::SystemClock, http::Net, sellers::Source},
     flow::{Clock, Random},
     model::seller::{Reach, Sellers},
@@ -68,8 +68,8 @@ impl Stack {
         let dynamodb_port = doors.dynamodb.as_ref().map(|door| door.port);
         let ground = Ground::lay(cli, api_port, sim_port)?;
         let sim = ground.sim(api_port, sim_port)?;
-        let (client, embedded) = ground.database(cli)?;
-        dynamodb::create_missing(&client, &ground.template.tables).await?;
+        let (place, embedded) = ground.database(cli)?;
+        place.create_missing(&ground.template.tables).await?;
         if let Some(embedded) = &embedded {
             let granted = ground.template.clone();
             embedded.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
@@ -80,7 +80,7 @@ impl Stack {
             tasks.spawn(serve_dynamodb(door, embedded.clone()));
             tasks.spawn(sweep(embedded.clone()));
         }
-        let invoker = Arc::new(ground.invoker(cli, client, dynamodb_port).await?);
+        let invoker = Arc::new(ground.invoker(cli, place.client(), dynamodb_port).await?);
         let gateway = Gateway::new(&ground.template, invoker.clone(), ground.clock.clone(), random())?;
         let schedules = Schedules::new(&ground.template, invoker.clone(), cli.every());
         let pump = embedded.as_ref().map(|db| ground.pump(db, invoker)).transpose()?;
@@ -147,17 +147,16 @@ impl Ground {
         })
     }
 
-    fn database(&self, cli: &Cli) -> Result<(Client, Option<Embedded>), Trouble> {
+    fn database(&self, cli: &Cli) -> Result<(Place, Option<Embedded>), Trouble> {
         if let Some(url) = &cli.dynamodb {
             say::line(STREAMS_UNREAD);
-            return Ok((dynamodb::client(self.net.sdk(), Some(url.clone())), None));
+            return Ok((Place { http: self.net.aws(), endpoint: url.clone() }, None));
         }
         let embedded = match self.keep.file("dynamodb.db") {
             Some(file) => Embedded::file(&file)?,
             None => Embedded::lasting(self.clock.clone())?,
         };
-        // No packet goes there: the client hands every call to the database.
-        Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
+        Ok((embedded.place(), Some(embedded)))
     }
 
     async fn invoker(&self, cli: &Cli, client: Client, dynamodb_port: Option<u16>) -> Result<Invoker, Trouble> {
