@@ -11,7 +11,6 @@ use subtle::ConstantTimeEq;
 mod address;
 pub mod crm;
 mod document;
-mod located;
 pub mod mapping;
 mod write_back;
 

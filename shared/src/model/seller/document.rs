@@ -2,7 +2,6 @@
 
 use super::{
     BookingRules, Crm, FaultyDocument, Notify, OnSilence, Popin, Reach, Secret, Seller, Sellers, WebhookSecrets,
-    located::{self, Fault},
     seconds, seconds_or_none,
 };
 use crate::model::{
@@ -29,12 +28,12 @@ impl Sellers {
                 faults.push("a seller's id is not of the form [a-z0-9-]{1,64}".to_owned());
                 continue;
             };
-            match located::read::<Document>(&value) {
+            match serde_path_to_error::deserialize::<_, Document>(value) {
                 Ok(document) => match document.check(reach) {
                     Ok(seller) => drop(sellers.insert(seller_id, seller)),
                     Err(field) => faults.push(format!("{id}: {field}")),
                 },
-                Err(fault) => faults.push(format!("{id}: {}", told(&fault))),
+                Err(error) => faults.push(format!("{id}: {}", fault(&error))),
             }
         }
         if faults.is_empty() { Ok(Self(sellers)) } else { Err(FaultyDocument(faults)) }
@@ -42,14 +41,14 @@ impl Sellers {
 }
 
 /// serde's message may repeat a value; the path and the class of the fault do not.
-fn told(fault: &Fault) -> String {
-    let (path, message) = (&fault.path, fault.error.to_string());
+fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> String {
+    let (path, message) = (error.path().to_string(), error.inner().to_string());
     let quoted = message.split('`').nth(1).unwrap_or_default();
     let at = |path: &str, field: &str| if path == "." { field.to_owned() } else { format!("{path}.{field}") };
     if message.starts_with("unknown field") {
         format!("{path} is not a setting")
     } else if message.starts_with("missing field") {
-        format!("{} is missing", at(path, quoted))
+        format!("{} is missing", at(&path, quoted))
     } else if let Some(rule) = message.strip_prefix("rule: ") {
         format!("{path} {}", rule.split(" at line").next().unwrap_or(rule))
     } else {
