@@ -101,7 +101,7 @@ fn run(scenario: &Scenario, kill: Option<(Kill, &Run)>) -> Run {
         .build()
         .expect("a runtime without threads can be built");
     overheard::hear(kill.is_none());
-    // The SDK's own back-off draws from the thread's generator.
+    // What is sent again waits, and transactions have tokens, by the thread's generator.
     fastrand::seed(1);
     let reaper = Reaper::new(kill.map(|(kill, _)| kill));
     let run = runtime.block_on(async {

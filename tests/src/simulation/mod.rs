@@ -47,7 +47,7 @@ pub fn run(seed: u64) -> Result<Report, Violation> {
         .expect("a runtime without threads can be built");
     // One in so many tells what the logs say.
     overheard::hear(seed.is_multiple_of(HEARD));
-    // The SDK's own back-off draws from the thread's generator.
+    // What is sent again waits, and transactions have tokens, by the thread's generator.
     fastrand::seed(seed);
     let plan = Plan::draw(seed);
     let told = runtime.block_on(Box::pin(history(&plan)));
