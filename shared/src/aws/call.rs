@@ -9,15 +9,33 @@ use aws_sigv4::{
 use aws_smithy_runtime_api::client::{
     http::HttpConnector,
     interceptors::context::{Error, Input, Output},
-    orchestrator::HttpRequest,
+    orchestrator::{HttpRequest, HttpResponse},
 };
+use aws_smithy_types::{DateTime, date_time::Format};
 use http::Uri;
-use std::{sync::Arc, time::Duration};
+use std::{
+    sync::{
+        Arc,
+        atomic::{AtomicI64, Ordering},
+    },
+    time::{Duration, SystemTime},
+};
 
-/// How long one try may take, and all of them.
-const TRY: Duration = Duration::from_secs(3);
-const ALL: Duration = Duration::from_secs(9);
-const TRIES: u32 = 4;
+/// How long one attempt may take, and all of them.
+const ATTEMPT: Duration = Duration::from_secs(3);
+const OPERATION: Duration = Duration::from_secs(9);
+const ATTEMPTS: u32 = 4;
+
+/// What AWS says to a signature of another time, among others, as the SDK has it.
+const OF_THE_CLOCK: [&str; 5] = [
+    "InvalidSignatureException",
+    "SignatureDoesNotMatch",
+    "AuthFailure",
+    "RequestTimeTooSkewed",
+    "AccessDeniedException",
+];
+/// In seconds; it takes five minutes' difference at least.
+const SKEWED: i64 = 4 * 60;
 
 /// One service of AWS's, and who asks it. Clones share their connections.
 #[derive(Clone, Debug)]
@@ -32,40 +50,48 @@ struct Service {
     /// `None` when the endpoint is none.
     uri: Option<Uri>,
     connection: Connection,
+    /// How far AWS's clock is ahead of ours, in seconds. 0 until it refuses a signature for that.
+    ahead: AtomicI64,
+}
+
+/// An attempt that failed.
+struct Missed {
+    failure: Failure<Error>,
+    /// Whether the same again may do better.
+    retryable: bool,
 }
 
 impl Client {
     /// `service` by the name that it is signed for, which its host begins with.
     pub fn new(service: &'static str, connection: Connection) -> Self {
         let endpoint = connection.endpoint.clone().unwrap_or_else(|| endpoint(service, &connection.region));
-        let uri = endpoint
-            .parse()
-            .ok()
-            .filter(|uri: &Uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()));
-        Self { service: Arc::new(Service { name: service, uri, connection }), agent: "frontdesk".to_owned() }
+        let uri = parse_endpoint(&endpoint);
+        let agent = concat!("frontdesk/", env!("CARGO_PKG_VERSION")).to_owned();
+        Self { service: Arc::new(Service { name: service, uri, connection, ahead: AtomicI64::new(0) }), agent }
     }
 
-    /// As who it calls, in `User-Agent`.
+    /// As whom it calls, in `User-Agent`.
     #[must_use]
-    pub fn named(&self, function: &str) -> Self {
-        Self { service: self.service.clone(), agent: format!("frontdesk app/{function}") }
+    pub fn named(&self, function: &'static str) -> Self {
+        Self { service: self.service.clone(), agent: format!("{} app/{function}", self.agent) }
     }
 
     /// `None` is a request that lacks something.
     pub(super) async fn exchange(&self, codec: &'static Codec, input: Option<Input>) -> Result<Output, Failure<Error>> {
         let request = input.and_then(|input| self.request(codec, input)).ok_or(Failure::NotBuilt)?;
-        let tries = async {
-            let mut tried = 0;
+        let attempts = async {
+            let mut made = 0;
             loop {
-                let answer = tokio::time::timeout(TRY, self.once(codec, &request)).await;
-                tried += 1;
-                match answer.unwrap_or(Err(Failure::TimedOut)) {
-                    Err(failure) if tried < TRIES && may_pass(codec, &failure) => pause_after(tried).await,
-                    answer => return answer,
+                let answer = tokio::time::timeout(ATTEMPT, self.attempt(codec, &request)).await;
+                made += 1;
+                match answer.unwrap_or(Err(Missed { failure: Failure::TimedOut, retryable: true })) {
+                    Ok(output) => return Ok(output),
+                    Err(missed) if missed.retryable && made < ATTEMPTS => back_off(made).await,
+                    Err(missed) => return Err(missed.failure),
                 }
             }
         };
-        tokio::time::timeout(ALL, tries).await.unwrap_or(Err(Failure::TimedOut))
+        tokio::time::timeout(OPERATION, attempts).await.unwrap_or(Err(Failure::TimedOut))
     }
 
     fn request(&self, codec: &Codec, input: Input) -> Option<HttpRequest> {
@@ -75,10 +101,44 @@ impl Client {
         Some(request)
     }
 
-    async fn once(&self, codec: &Codec, request: &HttpRequest) -> Result<Output, Failure<Error>> {
-        let signed = self.signed(request).ok_or(Failure::NotBuilt)?;
-        let response = self.service.connection.http.call(signed).await.map_err(|_| Failure::NotReached)?;
-        codec.read(&response)
+    async fn attempt(&self, codec: &Codec, request: &HttpRequest) -> Result<Output, Missed> {
+        let unsent = Missed { failure: Failure::NotBuilt, retryable: false };
+        let Some(signed) = self.signed(request) else { return Err(unsent) };
+        let response = match self.service.connection.http.call(signed).await {
+            Ok(response) => response,
+            Err(error) if error.is_user() => return Err(unsent),
+            Err(_) => return Err(Missed { failure: Failure::Unanswered, retryable: true }),
+        };
+        codec.read(&response).map_err(|failure| {
+            let retryable = match &failure {
+                Failure::NotBuilt => false,
+                Failure::Unanswered | Failure::TimedOut | Failure::Unreadable => true,
+                Failure::Refused { status, error } => {
+                    matches!(status, 500 | 502 | 503 | 504)
+                        || codec.code(error).is_some_and(|code| passes(code) || self.adjusted(code, &response))
+                }
+            };
+            Missed { failure, retryable }
+        })
+    }
+
+    /// Whether it was our clock, which is set right for what is signed from now on.
+    fn adjusted(&self, code: &str, response: &HttpResponse) -> bool {
+        let date = response.headers().get("date").filter(|_| OF_THE_CLOCK.contains(&code));
+        let Some(theirs) = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok()) else { return false };
+        let ahead = theirs.secs() - DateTime::from(self.now()).secs();
+        if ahead.abs() < SKEWED {
+            return false;
+        }
+        self.service.ahead.fetch_add(ahead, Ordering::Relaxed);
+        true
+    }
+
+    /// As AWS has it, as far as that is known.
+    fn now(&self) -> SystemTime {
+        let (now, ahead) = ((self.service.connection.now)(), self.service.ahead.load(Ordering::Relaxed));
+        let by = Duration::from_secs(ahead.unsigned_abs());
+        if ahead < 0 { now.checked_sub(by) } else { now.checked_add(by) }.unwrap_or(now)
     }
 
     fn signed(&self, request: &HttpRequest) -> Option<HttpRequest> {
@@ -87,7 +147,7 @@ impl Client {
             .identity(&connection.identity)
             .region(&connection.region)
             .name(name)
-            .time((connection.now)())
+            .time(self.now())
             .settings(SigningSettings::default())
             .build()
             .ok()?
@@ -103,26 +163,34 @@ impl Client {
     }
 }
 
-/// Whether the same again may do better.
-fn may_pass(codec: &Codec, failure: &Failure<Error>) -> bool {
-    match failure {
-        Failure::NotBuilt => false,
-        Failure::NotReached | Failure::TimedOut | Failure::Unreadable => true,
-        Failure::Refused { status, error } => {
-            let passes = |code| THROTTLING_ERRORS.contains(&code) || TRANSIENT_ERRORS.contains(&code);
-            matches!(status, 500 | 502 | 503 | 504) || codec.code(error).is_some_and(passes)
-        }
-    }
+/// What the SDK takes for passing, too.
+fn passes(code: &str) -> bool {
+    THROTTLING_ERRORS.contains(&code) || TRANSIENT_ERRORS.contains(&code)
 }
 
-/// Up to 50 ms after the first try, then up to twice as long each time.
-async fn pause_after(tried: u32) {
-    let most = Duration::from_millis(25 << tried);
+/// Up to 50 ms after the first attempt, then up to twice as long each time.
+async fn back_off(made: u32) {
+    let most = Duration::from_millis(25 << made);
     tokio::time::sleep(most.mul_f64(fastrand::f64())).await;
 }
 
-/// AWS's own, in the partition that the region is of.
+/// `None` when it is no URL with a host.
+pub fn parse_endpoint(url: &str) -> Option<Uri> {
+    url.parse().ok().filter(|uri: &Uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty()))
+}
+
+/// Where hosts do not end in `amazonaws.com`.
+const PARTITIONS: [(&str, &str); 6] = [
+    ("cn-", "amazonaws.com.cn"),
+    ("eusc-", "amazonaws.eu"),
+    ("us-iso-", "c2s.ic.gov"),
+    ("us-isob-", "sc2s.sgov.gov"),
+    ("us-isof-", "csp.hci.ic.gov"),
+    ("eu-isoe-", "cloud.adc-e.uk"),
+];
+
+/// AWS's own: the SDK's rules for it would be read anew at each start.
 pub(super) fn endpoint(service: &str, region: &str) -> String {
-    let suffix = if region.starts_with("cn-") { "amazonaws.com.cn" } else { "amazonaws.com" };
-    format!("https://{service}.{region}.{suffix}")
+    let other = PARTITIONS.iter().find(|(begins, _)| region.starts_with(begins));
+    format!("https://{service}.{region}.{}", other.map_or("amazonaws.com", |(_, ends)| *ends))
 }

@@ -22,7 +22,8 @@ pub trait Request: Sized {
     /// `None` when it lacks something.
     fn built(self) -> Option<Input>;
 
-    /// Sends it, again where that may help and does no harm, and waits for the answer.
+    /// Sends it, again where that may help, and waits for the answer. What was sent again may have been done twice: a
+    /// condition tells, a token, or nobody.
     fn sent_by(self, client: &Client) -> impl Future<Output = Result<Self::Answer, Failure<Self::Refusal>>> + Send {
         let answered = Box::pin(client.exchange(Self::codec(), self.built()));
         async {
@@ -37,24 +38,27 @@ pub trait Request: Sized {
 /// The SDK's writer and reader of one operation.
 #[derive(Debug)]
 pub struct Codec {
-    both: FrozenLayer,
+    /// As the SDK's operation brings both.
+    codecs: FrozenLayer,
     code: fn(&Error) -> Option<&str>,
 }
 
 impl Codec {
-    pub fn of<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
+    pub(crate) fn of<E: ProvideErrorMetadata + std::error::Error + Send + Sync + 'static>(
         operation: &impl RuntimePlugin,
     ) -> Self {
-        let both = operation.config().expect("an operation of the SDK brings its writer and its reader");
-        Self { both, code: |error| error.downcast_ref::<E>().and_then(ProvideErrorMetadata::code) }
+        let codecs = operation.config().expect("an operation of the SDK brings its writer and its reader");
+        Self { codecs, code: |error| error.downcast_ref::<E>().and_then(ProvideErrorMetadata::code) }
     }
 
     pub(super) fn write(&self, input: Input) -> Option<HttpRequest> {
-        self.both.load::<SharedRequestSerializer>()?.serialize_input(input, &mut ConfigBag::base()).ok()
+        self.codecs.load::<SharedRequestSerializer>()?.serialize_input(input, &mut ConfigBag::base()).ok()
     }
 
     pub(super) fn read(&self, response: &HttpResponse) -> Result<Output, Failure<Error>> {
-        let reader = self.both.load::<SharedResponseDeserializer>().ok_or(Failure::Unreadable)?;
+        // It takes a body that is there for granted.
+        let reader = self.codecs.load::<SharedResponseDeserializer>().filter(|_| response.body().bytes().is_some());
+        let reader = reader.ok_or(Failure::Unreadable)?;
         reader.deserialize_nonstreaming_with_config(response, &ConfigBag::base()).map_err(|error| {
             let mut refusal = None;
             drop(error.map_operation_error(|error| refusal = Some(error)));
@@ -71,7 +75,7 @@ impl Codec {
     }
 }
 
-/// Lets a builder of the SDK's be sent: `requests!(crate, module: Operation, Builder, Output, Error; ...)`.
+/// Lets a builder of the SDK's be sent: `requests! { crate: module { Operation, Builder, Output, Error } ... }`.
 macro_rules! requests {
     ($sdk:ident: $($module:ident { $operation:ident, $builder:ident, $answer:ident, $refusal:ident })*) => {$(
         impl $crate::aws::Request for $sdk::operation::$module::builders::$builder {

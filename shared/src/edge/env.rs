@@ -2,7 +2,7 @@
 
 use super::clock;
 use crate::{
-    aws::{Client, Connection},
+    aws::{Client, Connection, parse_endpoint},
     model::seller::Reach,
     store,
 };
@@ -123,8 +123,8 @@ impl Aws {
             access_key_id: env.var("AWS_ACCESS_KEY_ID"),
             secret_access_key: Sensitive::new(env.var("AWS_SECRET_ACCESS_KEY")),
             session_token: env.maybe("AWS_SESSION_TOKEN").map(Sensitive::new),
-            dynamodb_endpoint: env.maybe("AWS_ENDPOINT_URL_DYNAMODB").or_else(|| env.maybe("AWS_ENDPOINT_URL")),
-            secrets_endpoint: env.maybe("AWS_ENDPOINT_URL_SECRETS_MANAGER").or_else(|| env.maybe("AWS_ENDPOINT_URL")),
+            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
+            secrets_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
         }
     }
 
@@ -147,9 +147,40 @@ impl Aws {
     }
 }
 
+/// A service's own, or the one for all of them.
+fn endpoint(env: &Env<'_>, name: &str) -> Option<String> {
+    let (name, url) = [name, "AWS_ENDPOINT_URL"].into_iter().find_map(|name| Some((name, env.maybe(name)?)))?;
+    if parse_endpoint(&url).is_none() {
+        env.problem(format!("{name} is no URL"));
+    }
+    Some(url)
+}
+
 #[cfg(test)]
 mod tests {
     use super::*;
+
+    #[test]
+    fn an_endpoint_is_a_services_own_or_the_one_for_all() {
+        let read = |set: &[(&str, &str)]| {
+            let get = |name: &str| {
+                let fixed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name);
+                let found = set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+                found.or_else(|| fixed.then(|| "x".to_owned()))
+            };
+            let env = Env::new(&get);
+            let aws = Aws::read(&env);
+            env.checked((aws.dynamodb_endpoint, aws.secrets_endpoint)).map_err(|error| error.to_string())
+        };
+        let (own, all) = (("AWS_ENDPOINT_URL_DYNAMODB", "http://own.test"), ("AWS_ENDPOINT_URL", "http://all.test"));
+        let url = |url: &str| Some(url.to_owned());
+        assert_eq!(read(&[]), Ok((None, None)));
+        assert_eq!(read(&[own]), Ok((url("http://own.test"), None)));
+        assert_eq!(read(&[own, all]), Ok((url("http://own.test"), url("http://all.test"))));
+        let ill = [("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"), ("AWS_ENDPOINT_URL", "//")];
+        let told = "cannot start: AWS_ENDPOINT_URL_DYNAMODB is no URL, AWS_ENDPOINT_URL is no URL";
+        assert_eq!(read(&ill), Err(told.to_owned()));
+    }
 
     #[test]
     fn every_problem_is_named_at_once_and_no_value() {

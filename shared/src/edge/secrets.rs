@@ -1,9 +1,7 @@
 //! Secrets Manager: where the sellers document lives in the cloud.
 
-use crate::aws::{Client, Failure, Request as _, requests};
-use aws_sdk_secretsmanager::{
-    error::ProvideErrorMetadata as _, operation::get_secret_value::builders::GetSecretValueInputBuilder,
-};
+use crate::aws::{Client, Request as _, requests};
+use aws_sdk_secretsmanager::operation::get_secret_value::builders::GetSecretValueInputBuilder;
 
 requests! { aws_sdk_secretsmanager:
     get_secret_value { GetSecretValue, GetSecretValueInputBuilder, GetSecretValueOutput, GetSecretValueError }
@@ -15,13 +13,8 @@ requests! { aws_sdk_secretsmanager:
 pub struct NoSecret(pub(super) String);
 
 pub(super) async fn read(client: &Client, arn: &str) -> Result<Vec<u8>, NoSecret> {
-    let reply = GetSecretValueInputBuilder::default().secret_id(arn).sent_by(client).await.map_err(|failure| {
-        let code = match &failure {
-            Failure::Refused { error, .. } => error.code(),
-            Failure::NotBuilt | Failure::NotReached | Failure::TimedOut | Failure::Unreadable => None,
-        };
-        NoSecret(code.unwrap_or("not reached").to_owned())
-    })?;
+    let reply = GetSecretValueInputBuilder::default().secret_id(arn).sent_by(client).await;
+    let reply = reply.map_err(|failure| NoSecret(failure.code().to_owned()))?;
     match (reply.secret_string, reply.secret_binary) {
         (Some(text), _) => Ok(text.into_bytes()),
         (None, Some(blob)) => Ok(blob.into_inner()),

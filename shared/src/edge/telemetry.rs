@@ -28,8 +28,8 @@ fn deployed(function: &'static str) -> &'static str {
 pub const OURS: [&str; 7] =
     ["frontdesk", "event_intake", "slot_cache", "slots_api", "crm_intake", "booking_worker", "local"];
 
-/// What is told at a level. A library never tells more than at `info`: below it the libraries under us repeat whole answers, and they
-/// have persons and secrets in them.
+/// What is told at a level. A library never tells more than at `info`: below it those under us repeat whole requests,
+/// and they have persons and secrets in them.
 pub fn targets(level: Level) -> Targets {
     Targets::new().with_default(level.min(Level::INFO)).with_targets(OURS.map(|ours| (ours, level)))
 }

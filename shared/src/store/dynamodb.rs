@@ -9,7 +9,7 @@ use aws_sdk_dynamodb::{
     },
     types::TransactWriteItem,
 };
-use uuid::Uuid;
+use uuid::Builder;
 
 requests! { aws_sdk_dynamodb:
     delete_item { DeleteItem, DeleteItemInputBuilder, DeleteItemOutput, DeleteItemError }
@@ -42,6 +42,18 @@ pub(super) fn update_item(table: &str) -> UpdateItemInputBuilder {
 
 /// All parts or none. It has a token: sent again after a lost answer, it is still done once.
 pub(super) fn transact(parts: Vec<TransactWriteItem>) -> TransactWriteItemsInputBuilder {
-    let token = Uuid::from_u128(fastrand::u128(..));
+    let token = Builder::from_random_bytes(fastrand::u128(..).to_ne_bytes()).into_uuid();
     TransactWriteItemsInputBuilder::default().set_transact_items(Some(parts)).client_request_token(token)
+}
+
+#[cfg(test)]
+mod tests {
+    #[test]
+    fn a_transaction_has_a_token_of_its_own() {
+        let token = || super::transact(Vec::new()).get_client_request_token().clone().unwrap();
+        let tokens = [token(), token()];
+        // As many characters as DynamoDB takes.
+        assert!(tokens.iter().all(|token| token.len() == 36));
+        assert_ne!(tokens[0], tokens[1]);
+    }
 }

@@ -40,14 +40,7 @@ pub enum Error {
 
 impl Error {
     fn of<E: ProvideErrorMetadata>(table: &str, failure: &Failure<E>) -> Self {
-        let code = match failure {
-            Failure::Refused { error, .. } => error.code().unwrap_or("service error"),
-            Failure::NotBuilt => "not built",
-            Failure::TimedOut => "timed out",
-            Failure::NotReached => "not reached",
-            Failure::Unreadable => "unreadable",
-        };
-        Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
+        Self::Unavailable { table: table.to_owned(), code: failure.code().to_owned() }
     }
 
     /// What no waiting mends: the table is not there, or the role may not ask it. A deployment got that wrong.
