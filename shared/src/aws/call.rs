@@ -18,7 +18,7 @@ use std::{
         Arc,
         atomic::{AtomicI64, Ordering},
     },
-    time::{Duration, SystemTime},
+    time::Duration,
 };
 
 /// How long one attempt may take, and all of them.
@@ -103,7 +103,8 @@ impl Client {
 
     async fn attempt(&self, codec: &Codec, request: &HttpRequest) -> Result<Output, Missed> {
         let unsent = Missed { failure: Failure::NotBuilt, retryable: false };
-        let Some(signed) = self.signed(request) else { return Err(unsent) };
+        let ahead = self.service.ahead.load(Ordering::Relaxed);
+        let Some(signed) = self.signed(request, ahead) else { return Err(unsent) };
         let response = match self.service.connection.http.call(signed).await {
             Ok(response) => response,
             Err(error) if error.is_user() => return Err(unsent),
@@ -113,41 +114,37 @@ impl Client {
             let retryable = match &failure {
                 Failure::NotBuilt => false,
                 Failure::Unanswered | Failure::TimedOut | Failure::Unreadable => true,
-                Failure::Refused { status, error } => {
-                    matches!(status, 500 | 502 | 503 | 504)
-                        || codec.code(error).is_some_and(|code| passes(code) || self.adjusted(code, &response))
+                Failure::Refused { status: 500 | 502 | 503 | 504, .. } => true,
+                Failure::Refused { error, .. } => {
+                    codec.code(error).is_some_and(|code| passes(code) || self.was_of_the_clock(code, &response, ahead))
                 }
             };
             Missed { failure, retryable }
         })
     }
 
-    /// Whether it was our clock, which is set right for what is signed from now on.
-    fn adjusted(&self, code: &str, response: &HttpResponse) -> bool {
+    /// Whether it was the clock by which the attempt was signed, so far ahead of ours; ours is set right from now on.
+    fn was_of_the_clock(&self, code: &str, response: &HttpResponse, signed: i64) -> bool {
         let date = response.headers().get("date").filter(|_| OF_THE_CLOCK.contains(&code));
         let Some(theirs) = date.and_then(|date| DateTime::from_str(date, Format::HttpDate).ok()) else { return false };
-        let ahead = theirs.secs() - DateTime::from(self.now()).secs();
-        if ahead.abs() < SKEWED {
-            return false;
+        let ahead = theirs.secs() - DateTime::from((self.service.connection.now)()).secs();
+        let was = (ahead - signed).abs() >= SKEWED;
+        if was {
+            self.service.ahead.store(ahead, Ordering::Relaxed);
         }
-        self.service.ahead.fetch_add(ahead, Ordering::Relaxed);
-        true
+        was
     }
 
-    /// As AWS has it, as far as that is known.
-    fn now(&self) -> SystemTime {
-        let (now, ahead) = ((self.service.connection.now)(), self.service.ahead.load(Ordering::Relaxed));
-        let by = Duration::from_secs(ahead.unsigned_abs());
-        if ahead < 0 { now.checked_sub(by) } else { now.checked_add(by) }.unwrap_or(now)
-    }
-
-    fn signed(&self, request: &HttpRequest) -> Option<HttpRequest> {
+    /// By a clock that is so many seconds ahead of ours.
+    fn signed(&self, request: &HttpRequest, ahead: i64) -> Option<HttpRequest> {
         let Service { name, connection, .. } = &*self.service;
+        let (now, by) = ((connection.now)(), Duration::from_secs(ahead.unsigned_abs()));
+        let time = if ahead < 0 { now.checked_sub(by) } else { now.checked_add(by) };
         let params = v4::SigningParams::builder()
             .identity(&connection.identity)
             .region(&connection.region)
             .name(name)
-            .time(self.now())
+            .time(time?)
             .settings(SigningSettings::default())
             .build()
             .ok()?

@@ -71,6 +71,8 @@ impl HttpConnector for Script {
         let comes = self.comes[seen.len().min(self.comes.len() - 1)];
         seen.push(request);
         HttpConnectorFuture::new(async move {
+            // As over a network: whoever else calls gets in between.
+            tokio::task::yield_now().await;
             let answer = |status: u16, body| HttpResponse::new(status.try_into().unwrap(), SdkBody::from(body));
             match comes {
                 Comes::Answer(status, body) => Ok(answer(status, body)),
@@ -227,6 +229,10 @@ async fn a_clock_that_is_wrong_is_set_right_by_the_date_of_the_refusal() {
     }
     // Known from then on.
     assert_eq!(script.headers("x-amz-date"), ["20261123T030000Z", "20261123T020000Z", "20261123T020000Z"]);
+    // Each of two that were under way.
+    let (client, _) = self::client([wrong, wrong, DONE].to_vec().leak());
+    let (one, other) = tokio::join!(get().sent_by(&client), get().sent_by(&client));
+    assert!(one.is_ok() && other.is_ok());
     // No clock of ours: its key is wrong, say. And what AWS still does not take then.
     for (date, attempts) in [("Mon, 23 Nov 2026 03:03:59 GMT", 1), ("Mon, 23 Nov 2026 03:04:00 GMT", 2), ("soon", 1)] {
         let comes = ended([refused(date), refused(date)].to_vec().leak()).await;
