@@ -69,7 +69,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let client = aws.dynamodb(net.aws());
+        let client = aws.dynamodb(net.aws()).named(FUNCTION);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };

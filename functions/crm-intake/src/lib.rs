@@ -49,7 +49,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let client = aws.dynamodb(net.aws());
+        let client = aws.dynamodb(net.aws()).named(FUNCTION);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         let events = Events::new(bookings.client.clone(), config.events_table);

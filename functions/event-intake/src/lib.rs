@@ -54,7 +54,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let events = Events::new(aws.dynamodb(net.aws()), config.events_table);
+        let events = Events::new(aws.dynamodb(net.aws()).named(FUNCTION), config.events_table);
         store::may_start(events.warm().await)?;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }

@@ -45,7 +45,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let slots = Slots { client: aws.dynamodb(net.aws()), table: config.slots_table };
+        let slots = Slots { client: aws.dynamodb(net.aws()).named(FUNCTION), table: config.slots_table };
         store::may_start(slots.warm_turn().await)?;
         let random = Arc::new(Random::from_entropy());
         Ok(Self { sellers, slots, transport: Timed::popin(net.transport()), clock: Arc::new(SystemClock), random })

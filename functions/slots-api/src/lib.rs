@@ -40,7 +40,7 @@ impl App {
         let net = Net::new()?;
         let aws = &config.basics.aws;
         let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let shelf = Shelf::new(Slots { client: aws.dynamodb(net.aws()), table: config.slots_table });
+        let shelf = Shelf::new(Slots { client: aws.dynamodb(net.aws()).named(FUNCTION), table: config.slots_table });
         store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }
