@@ -26,7 +26,8 @@ pub struct Connection {
     pub now: fn() -> SystemTime,
 }
 
-/// Why there is no answer. Whether it was done is known of what was not built, and of what was refused by a condition.
+/// Why there is no answer. Only what was not built is known not to have been done: even a condition that was lost may have
+/// been lost to an earlier attempt of ours.
 pub enum Failure<E> {
     /// Nothing was sent: the request lacks something.
     NotBuilt,
