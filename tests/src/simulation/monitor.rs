@@ -239,8 +239,7 @@ impl Monitor {
     fn written(&self, operation: &str, body: &Value) {
         let mut books = self.books();
         // What was sent again with its token took place once.
-        let token = body["ClientRequestToken"].as_str().unwrap_or_default();
-        if operation == "TransactWriteItems" && !books.tokens.insert(token.to_owned()) {
+        if body["ClientRequestToken"].as_str().is_some_and(|token| !books.tokens.insert(token.to_owned())) {
             return;
         }
         (operation, self.clock.passed()).hash(&mut books.trace);
