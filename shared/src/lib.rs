@@ -1,6 +1,5 @@
 //! Frontdesk: takes widget events, keeps the diary of free slots, and books calls; the layers are told in DESIGN order, bottom-up.
 
-pub mod aws;
 pub mod crm;
 pub mod edge;
 pub mod flow;

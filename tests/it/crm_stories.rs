@@ -520,7 +520,7 @@ async fn whatever_fails_while_a_batch_is_stored_nothing_is_lost_and_nothing_come
                 (1..=3).for_each(|number| way.keep_record(&shop, number));
                 let calls = Arc::new(AtomicUsize::new(0));
                 let counter = calls.clone();
-                // Four in a row: more than one call gets over.
+                // Four in a row: more than the SDK itself gets over.
                 shop.world.db.set_fault(Some(Arc::new(move |_, _| {
                     let call = counter.fetch_add(1, Ordering::Relaxed);
                     if (broken..broken + 4).contains(&call) { fault } else { DbFault::None }

@@ -169,7 +169,7 @@ async fn a_function_refuses_to_start_on_what_a_deployment_got_wrong_and_on_nothi
 #[tokio::test(start_paused = true)]
 async fn the_first_call_tells_a_table_that_is_missing_or_not_granted_from_one_that_does_not_answer() {
     let shop = Shop::with(sellers(|_| {})).await;
-    let client = shop.world.db.place().client();
+    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
     let warmed = async |table: &str| {
         let slots = Slots { client: client.clone(), table: table.to_owned() };
         let bookings = Bookings { client: client.clone(), table: table.to_owned(), slots: slots.clone() };

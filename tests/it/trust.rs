@@ -88,7 +88,7 @@ async fn a_note_that_was_not_written_is_written_when_the_record_comes_again() {
             if operation != "UpdateItem" || body["TableName"] != "frontdesk-events" {
                 return DbFault::None;
             }
-            // As often as one call is tried.
+            // As often as the SDK itself tries.
             let down = seen.fetch_add(1, Ordering::Relaxed) < 4;
             failed.fetch_or(down, Ordering::Relaxed);
             if down { fault } else { DbFault::None }

@@ -208,7 +208,7 @@ async fn three_failures_in_a_row_of_whatever_bookings_leave_popin_alone_for_a_mo
 
 #[tokio::test(start_paused = true)]
 async fn what_popin_said_is_written_down_in_four_tries_and_what_can_be_asked_again_in_one() {
-    // Each write is sent four times.
+    // The SDK sends each write four times.
     for (begins, lost, state, sent) in [
         ("scheduled", 12, Some("scheduled"), 13),
         ("scheduled", 16, None, 16),

@@ -11,7 +11,10 @@ use frontdesk::{
 use hmac::{Hmac, KeyInit, Mac};
 use http::{HeaderMap, Method, Request, StatusCode};
 use jiff::{SignedDuration, Timestamp};
-use local::world::{Weather, World, WorldOptions};
+use local::{
+    dynamodb,
+    world::{Weather, World, WorldOptions},
+};
 use serde_json::{Value, json};
 use sha2::Sha256;
 use sim::{Fault, FaultOrder, Target};
@@ -142,12 +145,12 @@ impl Shop {
 
     /// The tables behind the front door, for what no request can do.
     pub fn events_table(&self) -> Events {
-        let client = self.world.db.place().client();
+        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
         Events::new(client, "frontdesk-events".to_owned())
     }
 
     pub fn bookings_table(&self) -> Bookings {
-        let client = self.world.db.place().client();
+        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
         let slots = Slots { client: client.clone(), table: "frontdesk-slots".to_owned() };
         Bookings { client, table: "frontdesk-bookings".to_owned(), slots }
     }

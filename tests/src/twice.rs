@@ -10,7 +10,7 @@ use crate::{
 use base64::{Engine as _, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use frontdesk::{
-    edge::{clock::SystemClock, http::Net, sellers::Source},
+    edge::{clock::SystemClock, http::HttpClients, sellers::Source},
     flow::{Clock, Random},
     model::{
         ids::SellerId,
@@ -23,7 +23,7 @@ use http::{Method, Request};
 use jiff::SignedDuration;
 use local::{
     demo,
-    dynamodb::{Embedded, Place},
+    dynamodb::{Embedded, client, create_missing},
     fate,
     functions::{InProcess, Invoker, Wiring},
     gateway::Gateway,
@@ -48,18 +48,17 @@ pub struct Twice {
     functions: Arc<Invoker>,
     sim: Sim,
     gates: Gates,
-    place: Place,
 }
 
 impl Twice {
     /// Makes the tables where they are missing.
     pub async fn on(endpoint: Option<String>) -> Result<Self, Box<dyn Error + Send + Sync>> {
-        let place = match endpoint {
-            Some(endpoint) => Place { http: Net::new()?.aws(), endpoint },
-            None => Embedded::memory(Arc::new(SystemClock))?.place(),
+        let client = match endpoint {
+            Some(endpoint) => client(HttpClients::new()?.aws()?, Some(endpoint)),
+            None => client(Embedded::memory(Arc::new(SystemClock))?.http(), Some("http://dynamodb.test".to_owned())),
         };
         let template = Template::deployed()?;
-        place.create_missing(&template.tables).await?;
+        create_missing(&client, &template.tables).await?;
         let document = with_crms(|seller| {
             seller["notify"] = json!({"url": "https://shop.test/crm/receiver/frontdesk", "secrets": [NOTIFY_SECRET]});
         });
@@ -67,10 +66,10 @@ impl Twice {
         let clock: Arc<dyn Clock> = Arc::new(SystemClock);
         let (accounts, now) = (demo::accounts(&sellers, "http://frontdesk.test", |_| true), clock.clone());
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || now.now()), data: None })?;
-        let gates = Gates { client: place.client(), table: "frontdesk-bookings".to_owned(), place: None };
+        let gates = Gates { client: client.clone(), table: "frontdesk-bookings".to_owned(), place: None };
         let wiring = Wiring {
             sellers: Source::fixed(sellers),
-            client: place.client(),
+            client,
             transport: Arc::new(SimTransport { sim: sim.clone() }),
             outside: Arc::new(SimTransport { sim: sim.clone() }),
             clock: clock.clone(),
@@ -85,7 +84,6 @@ impl Twice {
             functions: invoker,
             sim,
             gates,
-            place,
         })
     }
 

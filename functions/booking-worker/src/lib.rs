@@ -8,9 +8,9 @@ use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use config::Config;
 use frontdesk::{
     edge::{
-        booking_view,
+        aws, booking_view,
         clock::{SystemClock, deadline},
-        http::Net,
+        http::HttpClients,
         sellers::Source,
         telemetry::{By, Invocation, Metrics},
         timed::Timed,
@@ -66,17 +66,17 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let net = Net::new()?;
-        let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let client = aws.dynamodb(net.aws()).named(FUNCTION);
+        let http = HttpClients::new()?;
+        let aws = aws::load(http.aws()?, FUNCTION).await?;
+        let sellers = Source::open(&config.basics.sellers, &aws).await?;
+        let client = aws::dynamodb(&aws);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         store::may_start(bookings.warm().await)?;
         Ok(Self {
-            outside: Timed::crm(net.transport_within(config.basics.sellers.reach())),
-            transport: Timed::popin(net.transport()),
+            outside: Timed::crm(http.transport(config.basics.sellers.reach())?),
+            transport: Timed::popin(http.popin()?),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(Random::from_entropy()),

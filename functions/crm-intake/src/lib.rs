@@ -11,8 +11,9 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, Problem},
+        aws,
         clock::SystemClock,
-        http::Net,
+        http::HttpClients,
         sellers::Source,
         telemetry::Invocation,
         timed::Timed,
@@ -46,10 +47,10 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let net = Net::new()?;
-        let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let client = aws.dynamodb(net.aws()).named(FUNCTION);
+        let http = HttpClients::new()?;
+        let aws = aws::load(http.aws()?, FUNCTION).await?;
+        let sellers = Source::open(&config.basics.sellers, &aws).await?;
+        let client = aws::dynamodb(&aws);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         let events = Events::new(bookings.client.clone(), config.events_table);
@@ -60,8 +61,8 @@ impl App {
             events,
             bookings,
             slots,
-            outside: Timed::crm(net.transport_within(config.basics.sellers.reach())),
-            transport: Timed::popin(net.transport()),
+            outside: Timed::crm(http.transport(config.basics.sellers.reach())?),
+            transport: Timed::popin(http.popin()?),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random,

@@ -6,8 +6,9 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, MOST_BEACON, MOST_WEBHOOK, Problem},
+        aws,
         clock::SystemClock,
-        http::Net,
+        http::HttpClients,
         origin, proof,
         sellers::Source,
         telemetry::{By, Invocation, Metrics},
@@ -51,10 +52,10 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let net = Net::new()?;
-        let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let events = Events::new(aws.dynamodb(net.aws()).named(FUNCTION), config.events_table);
+        let http = HttpClients::new()?;
+        let aws = aws::load(http.aws()?, FUNCTION).await?;
+        let sellers = Source::open(&config.basics.sellers, &aws).await?;
+        let events = Events::new(aws::dynamodb(&aws), config.events_table);
         store::may_start(events.warm().await)?;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }

@@ -5,12 +5,13 @@ pub mod config;
 use config::Config;
 use frontdesk::{
     edge::{
+        aws,
         clock::{self, SystemClock, deadline},
-        http::Net,
+        http::HttpClients,
         sellers::Source,
-        skew::Skew,
         telemetry::{By, Invocation, Metrics},
         timed::Timed,
+        vendor_clock::VendorClock,
     },
     flow::{
         Clock, Random,
@@ -42,13 +43,13 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let net = Net::new()?;
-        let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let slots = Slots { client: aws.dynamodb(net.aws()).named(FUNCTION), table: config.slots_table };
+        let http = HttpClients::new()?;
+        let aws = aws::load(http.aws()?, FUNCTION).await?;
+        let sellers = Source::open(&config.basics.sellers, &aws).await?;
+        let slots = Slots { client: aws::dynamodb(&aws), table: config.slots_table };
         store::may_start(slots.warm_turn().await)?;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, slots, transport: Timed::popin(net.transport()), clock: Arc::new(SystemClock), random })
+        Ok(Self { sellers, slots, transport: Timed::popin(http.popin()?), clock: Arc::new(SystemClock), random })
     }
 }
 
@@ -83,7 +84,7 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
         Metrics::default().count("SlotRefreshesNotMade", 1).emit(FUNCTION, By::Seller(id.as_str()), now);
         return None;
     }
-    let popin = Skew::of(&*app.transport, &*app.clock);
+    let popin = VendorClock::new(&*app.transport, &*app.clock);
     let outcome = refresh_slots(&app.slots, &popin, &*app.clock, &app.random, (id, seller)).await;
     let mut metrics = Metrics::default();
     match &outcome {
@@ -113,7 +114,7 @@ async fn refresh(app: &App, id: &SellerId, seller: &Seller, deadline: Timestamp)
     }
     let ended = app.clock.now();
     if !matches!(outcome, Ok(Refreshed::NotDue)) {
-        if let Some(skew) = popin.seconds() {
+        if let Some(skew) = popin.skew_seconds() {
             metrics.seconds("ClockSkewSeconds", skew);
         }
         if let Some(days) = clock::zones_age_days(ended) {

@@ -3,18 +3,15 @@
 use frontdesk::edge::{env, telemetry};
 use lambda_runtime::{Error, run, service_fn};
 use slot_cache::{App, config::Config, handle};
-use std::process::ExitCode;
 
-#[tokio::main(flavor = "local")]
-async fn main() -> ExitCode {
-    telemetry::until_end(work()).await
+#[tokio::main(flavor = "current_thread")]
+async fn main() -> Result<(), Error> {
+    let app = telemetry::startup(connect()).await?;
+    run(service_fn(|event| Box::pin(handle(&app, event)))).await
 }
 
-async fn work() -> Result<(), Error> {
+async fn connect() -> Result<App, Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
-    // It lives as long as the process.
-    let app: &App = Box::leak(Box::new(App::connect(config).await?));
-    // Boxed: it would be moved from layer to layer otherwise, all its kilobytes.
-    run(service_fn(|event| Box::pin(handle(app, event)))).await
+    App::connect(config).await
 }

@@ -6,9 +6,10 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, Problem},
+        aws,
         booking_view::SlotView,
         clock::SystemClock,
-        http::Net,
+        http::HttpClients,
         origin,
         sellers::Source,
         telemetry::{By, Invocation, Metrics},
@@ -37,10 +38,10 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config) -> Result<Self, Error> {
-        let net = Net::new()?;
-        let aws = &config.basics.aws;
-        let sellers = Source::open(&config.basics.sellers, aws, net.aws()).await?;
-        let shelf = Shelf::new(Slots { client: aws.dynamodb(net.aws()).named(FUNCTION), table: config.slots_table });
+        let http = HttpClients::new()?;
+        let aws = aws::load(http.aws()?, FUNCTION).await?;
+        let sellers = Source::open(&config.basics.sellers, &aws).await?;
+        let shelf = Shelf::new(Slots { client: aws::dynamodb(&aws), table: config.slots_table });
         store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }

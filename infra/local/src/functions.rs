@@ -6,10 +6,10 @@ use crate::{
     gateway,
     template::{Function, Template, Unreadable},
 };
+use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
-    aws::Client,
-    edge::{sellers::Source, timed::Timed},
+    edge::{aws, sellers::Source, timed::Timed},
     flow::{Clock, Random, access::Tokens},
     popin::Transport,
     store::{Bookings, Events, Shelf, Slots},
@@ -84,10 +84,10 @@ impl InProcess {
         let (events_table, slots_table) = (template.table_of("EVENTS_TABLE")?, template.table_of("SLOTS_TABLE")?);
         let bookings_table = template.table_of("BOOKINGS_TABLE")?;
         // Each by a client of its own name, which is how the database knows whom it was granted to.
-        let events = |function| Events::new(wiring.client.named(function), events_table.clone());
-        let slots = |function| Slots { client: wiring.client.named(function), table: slots_table.clone() };
+        let events = |function| Events::new(named(&wiring.client, function), events_table.clone());
+        let slots = |function| Slots { client: named(&wiring.client, function), table: slots_table.clone() };
         let bookings = |function| Bookings {
-            client: wiring.client.named(function),
+            client: named(&wiring.client, function),
             table: bookings_table.clone(),
             slots: slots(function),
         };
@@ -212,6 +212,10 @@ impl Invoker {
             Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
         }
     }
+}
+
+fn named(client: &Client, function: &'static str) -> Client {
+    Client::from_conf(client.config().to_builder().app_name(aws::app_name(function)).build())
 }
 
 /// As X-Ray names one, made of the request's id.

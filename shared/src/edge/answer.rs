@@ -6,13 +6,9 @@ use super::{
 };
 use crate::flow::Clock as _;
 use http::{HeaderMap, HeaderValue, StatusCode, header};
-use lambda_http::{Body, IntoResponse, Request, RequestExt as _, Response};
+use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde::Serialize;
 use serde_json::{Map, Value, json};
-use std::{
-    future::{Future, ready},
-    pin::Pin,
-};
 
 /// The most that a webhook or a CRM may send, in bytes.
 pub const MOST_WEBHOOK: usize = 1024 * 1024;
@@ -115,15 +111,6 @@ impl Problem {
             response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
         }
         response
-    }
-}
-
-/// An answer as it is: its body is text already, and none of a browser's many encodings is looked up for it.
-pub struct Answer(pub Response<Body>);
-
-impl IntoResponse for Answer {
-    fn into_response(self) -> Pin<Box<dyn Future<Output = Response<Body>> + Send>> {
-        Box::pin(ready(self.0))
     }
 }
 

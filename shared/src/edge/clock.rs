@@ -2,7 +2,6 @@
 
 use crate::flow::Clock;
 use jiff::{Timestamp, civil, tz::TimeZone};
-use std::time::SystemTime;
 
 #[derive(Clone, Copy, Debug, Default)]
 pub struct SystemClock;
@@ -12,12 +11,6 @@ impl Clock for SystemClock {
     fn now(&self) -> Timestamp {
         Timestamp::now()
     }
-}
-
-/// As AWS's signatures take it.
-#[expect(clippy::disallowed_methods, reason = "this is the clock")]
-pub fn wall() -> SystemTime {
-    SystemTime::now()
 }
 
 /// No clock of a machine that runs this is before it: the year 2020, in milliseconds since the epoch.

@@ -1,13 +1,6 @@
 //! The environment, read once and as an argument; every problem is named at once, never a value.
 
-use super::clock;
-use crate::{
-    aws::{Client, Connection, parse_endpoint},
-    model::seller::Reach,
-    store,
-};
-use aws_credential_types::Credentials;
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use crate::model::seller::Reach;
 use std::cell::RefCell;
 
 /// The variables that every function shares.
@@ -82,18 +75,6 @@ impl SellersAt {
 pub struct Basics {
     pub sellers: SellersAt,
     pub log_level: tracing::Level,
-    pub aws: Aws,
-}
-
-/// The AWS SDK's own variables, as Lambda sets them.
-#[derive(Clone, Debug)]
-pub struct Aws {
-    pub region: String,
-    pub access_key_id: String,
-    pub secret_access_key: crate::model::sensitive::Sensitive<String>,
-    pub session_token: Option<crate::model::sensitive::Sensitive<String>>,
-    pub dynamodb_endpoint: Option<String>,
-    pub secrets_endpoint: Option<String>,
 }
 
 impl Basics {
@@ -111,49 +92,20 @@ impl Basics {
                 env.problem(format!("{LOG_LEVEL} is none of error, warn, info, debug, trace"));
                 tracing::Level::INFO
             });
-        Self { sellers, log_level, aws: Aws::read(env) }
+        check_endpoints(env);
+        Self { sellers, log_level }
     }
 }
 
-impl Aws {
-    fn read(env: &Env<'_>) -> Self {
-        use crate::model::sensitive::Sensitive;
-        Self {
-            region: env.var("AWS_REGION"),
-            access_key_id: env.var("AWS_ACCESS_KEY_ID"),
-            secret_access_key: Sensitive::new(env.var("AWS_SECRET_ACCESS_KEY")),
-            session_token: env.maybe("AWS_SESSION_TOKEN").map(Sensitive::new),
-            dynamodb_endpoint: endpoint(env, "AWS_ENDPOINT_URL_DYNAMODB"),
-            secrets_endpoint: endpoint(env, "AWS_ENDPOINT_URL_SECRETS_MANAGER"),
+/// The SDKs read these themselves and would fail at the first call: a value that is no URL stops the function at its start.
+fn check_endpoints(env: &Env<'_>) {
+    for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
+        let uri = env.maybe(name).map(|url| url.parse::<http::Uri>().ok());
+        let is_url = |uri: http::Uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty());
+        if uri.is_some_and(|uri| !uri.is_some_and(is_url)) {
+            env.problem(format!("{name} is no URL"));
         }
     }
-
-    /// The way to DynamoDB.
-    pub fn dynamodb(&self, http: SharedHttpConnector) -> Client {
-        self.client(store::SERVICE, self.dynamodb_endpoint.clone(), http)
-    }
-
-    /// The way to Secrets Manager.
-    pub(super) fn secrets(&self, http: SharedHttpConnector) -> Client {
-        self.client("secretsmanager", self.secrets_endpoint.clone(), http)
-    }
-
-    fn client(&self, service: &'static str, endpoint: Option<String>, http: SharedHttpConnector) -> Client {
-        let token = self.session_token.as_ref().map(|token| token.expose().clone());
-        let secret = self.secret_access_key.expose().clone();
-        let identity = Credentials::new(&self.access_key_id, secret, token, None, "environment").into();
-        let region = self.region.clone();
-        Client::new(service, Connection { region, identity, endpoint, http, now: clock::wall })
-    }
-}
-
-/// A service's own, or the one for all of them.
-fn endpoint(env: &Env<'_>, name: &str) -> Option<String> {
-    let (name, url) = [name, "AWS_ENDPOINT_URL"].into_iter().find_map(|name| Some((name, env.maybe(name)?)))?;
-    if parse_endpoint(&url).is_none() {
-        env.problem(format!("{name} is no URL"));
-    }
-    Some(url)
 }
 
 #[cfg(test)]
@@ -161,25 +113,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_endpoint_is_a_services_own_or_the_one_for_all() {
+    fn an_endpoint_that_is_no_url_is_named() {
         let read = |set: &[(&str, &str)]| {
-            let get = |name: &str| {
-                let fixed = ["AWS_REGION", "AWS_ACCESS_KEY_ID", "AWS_SECRET_ACCESS_KEY"].contains(&name);
-                let found = set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
-                found.or_else(|| fixed.then(|| "x".to_owned()))
-            };
+            let get = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             let env = Env::new(&get);
-            let aws = Aws::read(&env);
-            env.checked((aws.dynamodb_endpoint, aws.secrets_endpoint)).map_err(|error| error.to_string())
+            check_endpoints(&env);
+            env.checked(()).map_err(|error| error.to_string())
         };
-        let (own, all) = (("AWS_ENDPOINT_URL_DYNAMODB", "http://own.test"), ("AWS_ENDPOINT_URL", "http://all.test"));
-        let url = |url: &str| Some(url.to_owned());
-        assert_eq!(read(&[]), Ok((None, None)));
-        assert_eq!(read(&[own]), Ok((url("http://own.test"), None)));
-        assert_eq!(read(&[own, all]), Ok((url("http://own.test"), url("http://all.test"))));
-        let ill = [("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"), ("AWS_ENDPOINT_URL", "//")];
-        let told = "cannot start: AWS_ENDPOINT_URL_DYNAMODB is no URL, AWS_ENDPOINT_URL is no URL";
-        assert_eq!(read(&ill), Err(told.to_owned()));
+        assert_eq!(read(&[]), Ok(()));
+        assert_eq!(
+            read(&[("AWS_ENDPOINT_URL_DYNAMODB", "http://own.test:8000"), ("AWS_ENDPOINT_URL", "https://all.test")]),
+            Ok(())
+        );
+        let bad = [("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"), ("AWS_ENDPOINT_URL", "//")];
+        let message = "cannot start: AWS_ENDPOINT_URL is no URL, AWS_ENDPOINT_URL_DYNAMODB is no URL";
+        assert_eq!(read(&bad), Err(message.to_owned()));
     }
 
     #[test]
@@ -192,8 +140,7 @@ mod tests {
         assert_eq!(
             error,
             "cannot start: neither SELLERS_SECRET_ARN nor SELLERS_FILE is set, \
-             LOG_LEVEL is none of error, warn, info, debug, trace, AWS_REGION is not set, \
-             AWS_ACCESS_KEY_ID is not set, AWS_SECRET_ACCESS_KEY is not set, EVENTS_TABLE is not set"
+             LOG_LEVEL is none of error, warn, info, debug, trace, EVENTS_TABLE is not set"
         );
     }
 }

@@ -1,71 +1,81 @@
-//! The network: one TLS configuration (ring, compiled-in roots, HTTP/1.1) under our calls of AWS and of the vendors.
+//! HTTP clients: one TLS configuration (ring, compiled-in roots) under the calls of AWS, of the vendors and of sellers' URLs.
 
 use super::{
-    connect::{Connector, is_not_public},
     env::variable,
+    resolver::{PublicResolver, is_not_public},
 };
 use crate::{
     model::seller::{Reach, is_private_host},
     popin::{Transport, TransportError},
 };
 use aws_smithy_runtime_api::client::{
-    http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
+    http::{HttpConnector, HttpConnectorFuture, SharedHttpClient, SharedHttpConnector, http_client_fn},
     orchestrator::{HttpRequest, HttpResponse},
     result::ConnectorError,
 };
 use aws_smithy_types::body::SdkBody;
 use bytes::{Bytes, BytesMut};
 use futures_util::future::BoxFuture;
-use http::{Request, Response, Uri};
-use http_body_util::{BodyExt, Full};
-use hyper_util::{
-    client::legacy::Client,
-    rt::{TokioExecutor, TokioTimer},
-};
+use http::{Request, Response};
+use reqwest::redirect;
 use rustls::pki_types::{CertificateDer, pem::PemObject};
-use std::{error::Error as StdError, sync::Arc, time::Duration};
+use std::{error::Error as StdError, mem, sync::Arc, time::Duration};
 
-/// More roots to trust, as the AWS SDKs name them: a proxy's, or a stand-in's.
+/// Names a PEM file of additional roots, as for every AWS tool: a company proxy's, or a stand-in's.
 const CA_BUNDLE: &str = "AWS_CA_BUNDLE";
-/// The most of a vendor's answer that is read, in bytes.
-const MOST_ANSWER: usize = 1024 * 1024;
-/// A kept connection is dropped before a vendor's own patience ends, and before a frozen environment thaws.
-const KEPT_IDLE: Duration = Duration::from_secs(4);
+/// Bound of a vendor's response body, in bytes.
+const MAX_RESPONSE: usize = 1024 * 1024;
+/// Bound of name resolution, TCP and TLS together; a vendor that takes longer counts as not reached.
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(4);
+/// Shorter than the vendors' own idle time-outs, and than the pause after which a frozen environment thaws.
+const VENDOR_IDLE: Duration = Duration::from_secs(4);
+const AWS_IDLE: Duration = Duration::from_mins(1);
 
-/// Where connections come from; each client keeps its own.
+/// Makes the clients of a process. Each client has a connection pool of its own.
 #[derive(Clone, Debug)]
-pub struct Net(rustls::ClientConfig);
-
-/// Hyper's: it follows no redirect, and sends again only what it never began to write.
-type Hyper = Client<Connector, Full<Bytes>>;
+pub struct HttpClients(rustls::ClientConfig);
 
 #[derive(Debug, thiserror::Error)]
-#[error("the HTTP client cannot be made")]
-pub struct NoNet(#[source] Box<dyn StdError + Send + Sync>);
+#[error("the HTTP client cannot be built")]
+pub struct HttpClientError(#[source] Box<dyn StdError + Send + Sync>);
 
-impl Net {
-    pub fn new() -> Result<Self, NoNet> {
-        tls(variable(CA_BUNDLE)).map(Self).map_err(NoNet)
+impl HttpClients {
+    pub fn new() -> Result<Self, HttpClientError> {
+        tls(variable(CA_BUNDLE)).map(Self).map_err(HttpClientError)
     }
 
-    /// The door to the vendors.
-    pub fn transport(&self) -> Arc<dyn Transport> {
-        self.transport_within(Reach::Local)
+    /// Calls Popin, whose address the operator configures.
+    pub fn popin(&self) -> Result<Arc<dyn Transport>, HttpClientError> {
+        self.transport(Reach::Local)
     }
 
-    /// The door to what a seller's document names: out of the cloud, only to the internet.
-    pub fn transport_within(&self, reach: Reach) -> Arc<dyn Transport> {
-        Arc::new(Door { client: self.client(reach, KEPT_IDLE), reach })
+    /// Calls CRMs and URLs that a seller's document names: in the cloud, public addresses only.
+    pub fn transport(&self, reach: Reach) -> Result<Arc<dyn Transport>, HttpClientError> {
+        Ok(Arc::new(HttpTransport { client: self.client(reach, VENDOR_IDLE)?, reach }))
     }
 
-    /// The way to AWS.
-    pub fn aws(&self) -> SharedHttpConnector {
-        SharedHttpConnector::new(Aws(self.client(Reach::Local, Duration::from_mins(1))))
+    /// The HTTP client of the AWS SDKs.
+    pub fn aws(&self) -> Result<SharedHttpClient, HttpClientError> {
+        let connector = SharedHttpConnector::new(AwsConnector(self.client(Reach::Local, AWS_IDLE)?));
+        Ok(http_client_fn(move |_, _| connector.clone()))
     }
 
-    fn client(&self, reach: Reach, idle: Duration) -> Hyper {
-        let connector = Connector::new(self.0.clone(), reach);
-        Client::builder(TokioExecutor::new()).pool_timer(TokioTimer::new()).pool_idle_timeout(idle).build(connector)
+    fn client(&self, reach: Reach, idle: Duration) -> Result<reqwest::Client, HttpClientError> {
+        let client = reqwest::Client::builder()
+            .tls_backend_preconfigured(self.0.clone())
+            .http1_only()
+            .redirect(redirect::Policy::none())
+            .retry(reqwest::retry::never())
+            // A proxy from the environment would resolve names in our place, past the guard.
+            .no_proxy()
+            .referer(false)
+            .connect_timeout(CONNECT_TIMEOUT)
+            .pool_idle_timeout(idle);
+        let client = match reach {
+            Reach::Local => client,
+            Reach::Public => client.https_only(true).dns_resolver(PublicResolver),
+        };
+        client.build().map_err(|error| HttpClientError(error.into()))
     }
 }
 
@@ -73,7 +83,7 @@ fn tls(bundle: Option<String>) -> Result<rustls::ClientConfig, Box<dyn StdError 
     let mut roots = rustls::RootCertStore { roots: webpki_roots::TLS_SERVER_ROOTS.to_vec() };
     if let Some(path) = bundle.filter(|path| !path.is_empty()) {
         let more = CertificateDer::pem_file_iter(path)?.collect::<Result<Vec<_>, _>>()?;
-        // A system's whole bundle has some that nobody can read any more.
+        // A system's whole bundle has some that no parser reads any more.
         roots.add_parsable_certificates(more);
     }
     let mut config = rustls::ClientConfig::builder_with_provider(Arc::new(rustls::crypto::ring::default_provider()))
@@ -84,78 +94,81 @@ fn tls(bundle: Option<String>) -> Result<rustls::ClientConfig, Box<dyn StdError 
     Ok(config)
 }
 
-/// To the vendors, or to what a seller's document names.
-struct Door {
-    client: Hyper,
+/// Calls the vendors, or what a seller's document names.
+struct HttpTransport {
+    client: reqwest::Client,
     reach: Reach,
 }
 
-impl Transport for Door {
+impl Transport for HttpTransport {
     fn send(
         &self,
         request: Request<Bytes>,
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            match self.reach {
-                Reach::Public if !is_outside(request.uri()) => return Err(TransportError::NotAllowed),
-                Reach::Public | Reach::Local => {}
+            // A relative or unreadable URL.
+            let mut request = reqwest::Request::try_from(request).map_err(|_| TransportError::NotSent)?;
+            // A literal address is never resolved, so the resolver does not see it; parsing has normalized its spelling.
+            let public = request.url().scheme() == "https"
+                && request.url().host_str().is_some_and(|host| !is_private_host(host));
+            if self.reach == Reach::Public && !public {
+                return Err(TransportError::NotAllowed);
             }
-            let answered = tokio::time::timeout(timeout, exchange(&self.client, request)).await;
-            answered.unwrap_or(Err(TransportError::Unanswered))
+            *request.timeout_mut() = Some(timeout);
+            let response = self.client.execute(request).await.map_err(|error| transport_error(&error))?;
+            bounded(response).await
         })
     }
 }
 
-/// An address is not resolved, so the resolver does not see it.
-fn is_outside(uri: &Uri) -> bool {
-    uri.scheme_str() == Some("https") && uri.host().is_some_and(|host| !is_private_host(host))
+/// Only a failure to connect is known to have sent nothing.
+fn transport_error(error: &reqwest::Error) -> TransportError {
+    if is_not_public(error) {
+        TransportError::NotAllowed
+    } else if error.is_connect() || error.is_builder() {
+        TransportError::NotSent
+    } else {
+        TransportError::Unanswered
+    }
 }
 
-async fn exchange(client: &Hyper, request: Request<Bytes>) -> Result<Response<Bytes>, TransportError> {
-    if request.uri().host().is_none() {
-        return Err(TransportError::NotSent);
-    }
-    // Only a failure to connect is known to have sent nothing.
-    let answer = client.request(request.map(Full::new)).await.map_err(|error| {
-        if is_not_public(&error) {
-            TransportError::NotAllowed
-        } else if error.is_connect() {
-            TransportError::NotSent
-        } else {
-            TransportError::Unanswered
-        }
-    })?;
-    let (parts, mut coming) = answer.into_parts();
+async fn bounded(mut response: reqwest::Response) -> Result<Response<Bytes>, TransportError> {
+    let mut answer = Response::new(Bytes::new());
+    *answer.status_mut() = response.status();
+    *answer.headers_mut() = mem::take(response.headers_mut());
     let mut body = BytesMut::new();
-    while let Some(frame) = coming.frame().await {
-        let frame = frame.map_err(|_| TransportError::Unanswered)?;
-        let chunk = frame.data_ref().map(Bytes::as_ref).unwrap_or_default();
-        if body.len() + chunk.len() > MOST_ANSWER {
+    while let Some(chunk) = response.chunk().await.map_err(|_| TransportError::Unanswered)? {
+        if body.len() + chunk.len() > MAX_RESPONSE {
             return Err(TransportError::Unanswered);
         }
-        body.extend_from_slice(chunk);
+        body.extend_from_slice(&chunk);
     }
-    Ok(Response::from_parts(parts, body.freeze()))
+    *answer.body_mut() = body.freeze();
+    Ok(answer)
 }
 
-/// To AWS: the SDK's default HTTPS client would bring a second TLS stack and 40 ms of start-up.
+/// The AWS SDK's own HTTPS client would be a second one, with roots that are parsed at each start.
 #[derive(Clone, Debug)]
-struct Aws(Hyper);
+struct AwsConnector(reqwest::Client);
 
-impl HttpConnector for Aws {
+impl HttpConnector for AwsConnector {
     fn call(&self, request: HttpRequest) -> HttpConnectorFuture {
         let client = self.0.clone();
         HttpConnectorFuture::new(async move {
-            let (parts, body) =
-                request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?.into_parts();
-            let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
-            let request = Request::from_parts(parts, Full::new(Bytes::copy_from_slice(body)));
-            let answer = client.request(request).await.map_err(|error| ConnectorError::io(error.into()))?;
-            let (parts, body) = answer.into_parts();
-            let body = body.collect().await.map_err(|error| ConnectorError::io(error.into()))?.to_bytes();
-            HttpResponse::try_from(Response::from_parts(parts, SdkBody::from(body)))
-                .map_err(|error| ConnectorError::other(error.into(), None))
+            let request = request.try_into_http1x().map_err(|error| ConnectorError::user(error.into()))?;
+            let (parts, body) = request.into_parts();
+            let body = body.bytes().map(Bytes::copy_from_slice);
+            let body = body.ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
+            let request = reqwest::Request::try_from(Request::from_parts(parts, body))
+                .map_err(|error| ConnectorError::user(error.into()))?;
+            let mut response = client.execute(request).await.map_err(|error| ConnectorError::io(error.into()))?;
+            let (status, headers) = (response.status(), mem::take(response.headers_mut()));
+            let body = response.bytes().await.map_err(|error| ConnectorError::io(error.into()))?;
+            let mut response = Response::new(SdkBody::from(body));
+            *response.status_mut() = status;
+            *response.headers_mut() = headers;
+            HttpResponse::try_from(response).map_err(|error| ConnectorError::other(error.into(), None))
         })
     }
 }
@@ -164,17 +177,18 @@ impl HttpConnector for Aws {
 mod tests {
     use super::*;
 
-    /// Names are resolved by this machine's own file of hosts; no packet leaves it.
+    /// Names are resolved by this machine's own hosts file; no packet leaves it.
     #[tokio::test]
-    async fn what_is_not_the_internet_is_not_called() {
+    async fn private_addresses_are_never_called() {
         let listener = std::net::TcpListener::bind("127.0.0.1:0").unwrap();
         listener.set_nonblocking(true).unwrap();
         let port = listener.local_addr().unwrap().port();
-        let guarded = Net::new().unwrap().transport_within(Reach::Public);
+        let guarded = HttpClients::new().unwrap().transport(Reach::Public).unwrap();
         for url in [
             format!("https://127.0.0.1:{port}/"),
             format!("https://2130706433:{port}/"),
             format!("https://0x7f.1:{port}/"),
+            format!("https://0177.0.0.1:{port}/"),
             format!("https://127.1.:{port}/"),
             format!("https://[::1]:{port}/"),
             format!("https://[::ffff:127.0.0.1]:{port}/"),

@@ -1,14 +1,12 @@
 //! The sellers document, kept and refreshed: a rotated secret is known within minutes, a faulty new one changes nothing.
 
 use super::{
-    env::{Aws, SellersAt},
+    env::SellersAt,
     secrets::{self, NoSecret},
 };
-use crate::{
-    aws::Client,
-    model::seller::{FaultyDocument, Reach, Sellers},
-};
-use aws_smithy_runtime_api::client::http::SharedHttpConnector;
+use crate::model::seller::{FaultyDocument, Reach, Sellers};
+use aws_config::SdkConfig;
+use aws_sdk_secretsmanager::Client;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     path::PathBuf,
@@ -63,11 +61,11 @@ impl Source {
     }
 
     /// As the environment says; refuses to start on a document that cannot be read or has a fault.
-    pub async fn open(at: &SellersAt, aws: &Aws, http: SharedHttpConnector) -> Result<Self, NoSellers> {
+    pub async fn open(at: &SellersAt, aws: &SdkConfig) -> Result<Self, NoSellers> {
         match at {
             SellersAt::File(path) => Self::file(path),
             SellersAt::Secret(arn) => {
-                let client = aws.secrets(http);
+                let client = Client::new(aws);
                 let sellers = Sellers::parse(&secrets::read(&client, arn).await?)?;
                 Ok(Self::with(From::Secret { client, arn: arn.clone() }, sellers))
             }

@@ -9,7 +9,7 @@ pub use lines::Lines;
 pub use metrics::{By, Metrics};
 
 use super::env;
-use std::{error::Error, io::Write, panic, process::ExitCode, sync::OnceLock};
+use std::{error::Error, io::Write, panic, sync::OnceLock};
 use tracing::Level;
 use tracing_subscriber::{Layer as _, filter::Targets, layer::SubscriberExt as _, util::SubscriberInitExt as _};
 
@@ -50,16 +50,15 @@ pub fn init(level: Level) {
     }
 }
 
-/// The process of a function, on tokio's local runtime. It ends by itself only when it cannot start, and its last line says
-/// why. The work is a task, because what `main` itself waits for costs two system calls each time that it is woken.
-pub async fn until_end(work: impl Future<Output = Result<(), Box<dyn Error + Send + Sync>>> + 'static) -> ExitCode {
-    // A panic has been told already.
-    let Ok(ended) = tokio::task::spawn_local(work).await else { return ExitCode::FAILURE };
-    let Err(error) = ended else { return ExitCode::SUCCESS };
-    // It may be the variable of the level that is wrong.
-    init(Level::INFO);
-    tracing::error!(function = deployed(""), error = %error, "function.not_started");
-    ExitCode::FAILURE
+/// Runs the start of a function, and logs why it failed: the process ends with that line.
+pub async fn startup<T>(
+    work: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>,
+) -> Result<T, Box<dyn Error + Send + Sync>> {
+    work.await.inspect_err(|error| {
+        // It may be the variable of the level that is wrong.
+        init(Level::INFO);
+        tracing::error!(function = deployed(""), error = %error, "function.not_started");
+    })
 }
 
 /// A panic is a line like any other. Where it was says enough: what it says may repeat a value.

@@ -6,12 +6,10 @@ pub use self::finding::{Next, Page};
 
 use super::{
     CONFLICTS, Cancelled, Error, Gates, Slots, cancelled,
-    dynamodb::{get_item, put_item, transact, update_item},
     item::{Item, Reader, keyed, n, s},
     keys, lost, pause_after, record,
 };
 use crate::{
-    aws::{Client, Failure, Request as _},
     model::{
         booking::{Booking, Lease},
         ids::{BookingId, SellerId},
@@ -22,7 +20,9 @@ use crate::{
     planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
-    operation::{put_item::PutItemError, transact_write_items::TransactWriteItemsError, update_item::UpdateItemError},
+    Client,
+    error::SdkError,
+    operation::transact_write_items::TransactWriteItemsError,
     types::{Delete, Put, ReturnValue, ReturnValuesOnConditionCheckFailure, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -71,10 +71,13 @@ pub enum Saved {
 
 impl Bookings {
     pub async fn get(&self, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, Error> {
-        let reply = get_item(&self.table)
+        let reply = self
+            .client
+            .get_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::booking(seller, id))))
             .consistent_read(true)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         reply.item.map(|item| record::read(&self.table, &item)).transpose()
@@ -88,10 +91,13 @@ impl Bookings {
         lease: &Lease,
         now: Timestamp,
     ) -> Result<Taken, Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::booking(seller, id))))
             .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
-            // A call is tried again by itself, so a worker must know its own first attempt: hence the owner.
+            // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
             .condition_expression(if planted(Bug::LeaseNotAsked) {
                 "attribute_exists(due) AND (lease_owner = :me OR due_at <= :soon OR lease_until > :now)"
             } else if planted(Bug::LeaseNeverExpires) {
@@ -109,14 +115,19 @@ impl Bookings {
             .expression_attribute_values(":one", n(1))
             .return_values(ReturnValue::AllNew)
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(reply) => {
                 let item = reply.attributes.unwrap_or_default();
                 Ok(Taken::Won(Box::new(record::read(&self.table, &item)?)))
             }
-            Err(Failure::Refused { error: UpdateItemError::ConditionalCheckFailedException(failed), .. }) => {
+            Err(SdkError::ServiceError(service)) if service.err().is_conditional_check_failed_exception() => {
+                let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) =
+                    service.into_err()
+                else {
+                    return Ok(Taken::Held);
+                };
                 let Some(item) = failed.item else { return Ok(Taken::Missing) };
                 let booking = Box::new(record::read(&self.table, &item)?);
                 let held = booking.lease.as_ref().is_some_and(|lease| lease.until > now);
@@ -164,16 +175,24 @@ impl Bookings {
     }
 
     async fn put(&self, put: Put, item: &Item) -> Result<Saved, Error> {
-        let sent = put_item(&put.table_name)
+        let sent = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
             .set_return_values_on_condition_check_failure(put.return_values_on_condition_check_failure)
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(Saved::Done),
-            Err(Failure::Refused { error: PutItemError::ConditionalCheckFailedException(failed), .. }) => {
+            Err(SdkError::ServiceError(service)) if service.err().is_conditional_check_failed_exception() => {
+                let aws_sdk_dynamodb::operation::put_item::PutItemError::ConditionalCheckFailedException(failed) =
+                    service.into_err()
+                else {
+                    return Ok(Saved::Conflict);
+                };
                 let ours = failed.item.is_some_and(|old| ours(&old, item));
                 Ok(if ours { Saved::Done } else { Saved::Conflict })
             }
@@ -217,11 +236,14 @@ impl Bookings {
 
     /// The keyed hash of a booking's number, also where the rest cannot be read.
     async fn person_of(&self, seller: &SellerId, id: &BookingId) -> Result<Option<String>, Error> {
-        let reply = get_item(&self.table)
+        let reply = self
+            .client
+            .get_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::booking(seller, id))))
             .projection_expression("person")
             .consistent_read(true)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         let person = |item: Item| {
@@ -239,14 +261,17 @@ impl Bookings {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<(), Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::booking(seller, id))))
             .update_expression("SET due_at = :until ADD version :one")
             .condition_expression("attribute_exists(due) AND due_at <= :now")
             .expression_attribute_values(":until", s(instant::millis(until)))
             .expression_attribute_values(":now", s(instant::millis(now)))
             .expression_attribute_values(":one", n(1))
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(()),
@@ -255,10 +280,13 @@ impl Bookings {
         }
     }
 
-    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<(), Failure<TransactWriteItemsError>> {
+    pub(super) async fn transact(
+        &self,
+        parts: Vec<TransactWriteItem>,
+    ) -> Result<(), SdkError<TransactWriteItemsError>> {
         let mut conflicts = 0;
         loop {
-            let sent = transact(parts.clone()).sent_by(&self.client).await;
+            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
             let Err(error) = sent else { return Ok(()) };
             if !matches!(cancelled(&error), Some(Cancelled::Conflict)) || conflicts == CONFLICTS {
                 return Err(error);
@@ -271,7 +299,7 @@ impl Bookings {
     /// One cheap signed call, so that the first request finds the connection open.
     pub async fn warm(&self) -> Result<(), Error> {
         let key = keys::Key { pk: "-".into(), sk: "warm".into() };
-        let sent = get_item(&self.table).set_key(Some(keyed(key))).sent_by(&self.client).await;
+        let sent = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }
@@ -286,8 +314,8 @@ fn ours(old: &Item, put: &Item) -> bool {
 }
 
 /// The item that stood in the way of a cancelled transaction's first failed condition.
-pub(super) fn old_item(error: &Failure<TransactWriteItemsError>) -> Option<Item> {
-    let Failure::Refused { error: TransactWriteItemsError::TransactionCanceledException(canceled), .. } = error else {
+pub(super) fn old_item(error: &SdkError<TransactWriteItemsError>) -> Option<Item> {
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error.as_service_error()? else {
         return None;
     };
     canceled.cancellation_reasons().iter().find(|reason| reason.code() == Some("ConditionalCheckFailed"))?.item.clone()

@@ -2,22 +2,21 @@
 
 use super::{
     CONFLICTS, Cancelled, Error, cancelled,
-    dynamodb::{get_item, put_item, transact, update_item},
     index::entry_item,
     item::{Item, keyed, n, s},
     keys, lost, pause_after,
     recent::{Print, Recent},
 };
-use crate::{
-    aws::{Client, Request as _},
-    model::{
-        event::{Event, Far, KEPT},
-        instant,
-        kind::Kind,
-        trust::Trust,
-    },
+use crate::model::{
+    event::{Event, Far, KEPT},
+    instant,
+    kind::Kind,
+    trust::Trust,
 };
-use aws_sdk_dynamodb::types::{AttributeValue, ConditionCheck, Put, TransactWriteItem};
+use aws_sdk_dynamodb::{
+    Client,
+    types::{AttributeValue, ConditionCheck, Put, TransactWriteItem},
+};
 
 #[derive(Clone, Debug)]
 pub struct Events {
@@ -74,11 +73,14 @@ impl Events {
         rest.extend(entries(event, people));
         let now = n(event.received_at.as_second());
         if others.is_empty() && rest.is_empty() {
-            let sent = put_item(&self.table)
+            let sent = self
+                .client
+                .put_item()
+                .table_name(&self.table)
                 .set_item(Some(item))
                 .condition_expression(NEW)
                 .expression_attribute_values(":now", now)
-                .sent_by(&self.client)
+                .send()
                 .await;
             return match sent {
                 Ok(_) => Ok(Stored::New),
@@ -121,7 +123,7 @@ impl Events {
     pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<bool, Error> {
         let mut conflicts = 0;
         loop {
-            let sent = transact(parts.clone()).sent_by(&self.client).await;
+            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
             let Err(error) = sent else { return Ok(true) };
             match cancelled(&error) {
                 Some(Cancelled::Condition(_)) => return Ok(false),
@@ -137,12 +139,15 @@ impl Events {
     /// Notes that an event matches what was asked of Popin; true when it was us. Once only: each write of an event goes
     /// through its stream.
     pub async fn confirm(&self, event: keys::Key) -> Result<bool, Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(event)))
             .update_expression("SET trust = :confirmed")
             .condition_expression("attribute_exists(pk) AND trust <> :confirmed")
             .expression_attribute_values(":confirmed", s(Trust::Confirmed.as_str()))
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(true),
@@ -154,7 +159,7 @@ impl Events {
     /// One cheap signed call, so that the first event finds the connection open.
     pub async fn warm(&self) -> Result<(), Error> {
         let key = keys::Key { pk: "-".into(), sk: "warm".into() };
-        let sent = get_item(&self.table).set_key(Some(keyed(key))).sent_by(&self.client).await;
+        let sent = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }

@@ -4,15 +4,12 @@
 
 use super::{
     Error,
-    dynamodb::{put_item, update_item},
     item::{Item, Reader, keyed, n},
     keys, lost,
 };
-use crate::{
-    aws::{Client, Failure, Request as _},
-    model::{ids::SellerId, write_back::Destination},
-};
+use crate::model::{ids::SellerId, write_back::Destination};
 use aws_sdk_dynamodb::{
+    Client,
     operation::update_item::UpdateItemError,
     types::{AttributeValue, ReturnValue, ReturnValuesOnConditionCheckFailure},
 };
@@ -105,7 +102,10 @@ impl Gates {
             Some(_) => format!("{open} AND (size(inside) < :most OR attribute_exists(inside.#me))"),
             None => open.to_owned(),
         };
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(self.key(seller))))
             .update_expression("SET inside.#me = :until")
             .condition_expression(condition)
@@ -118,12 +118,15 @@ impl Gates {
             Some(most) => sent.expression_attribute_values(":most", n(most)),
             None => sent,
         };
-        match sent.sent_by(&self.client).await {
+        match sent.send().await {
             Ok(reply) => {
                 let item = reply.attributes.unwrap_or_default();
                 Ok(Ok(Reader { table: &self.table, item: &item }.maybe_number("failures").unwrap_or(0)))
             }
-            Err(Failure::Refused { error: UpdateItemError::ConditionalCheckFailedException(failed), .. }) => {
+            Err(error) if lost(&error) => {
+                let UpdateItemError::ConditionalCheckFailedException(failed) = error.into_service_error() else {
+                    return Ok(Err(None));
+                };
                 Ok(Err(failed.item))
             }
             Err(error) => Err(Error::of(&self.table, &error)),
@@ -134,8 +137,8 @@ impl Gates {
         let mut item = keyed(self.key(seller));
         let inside = HashMap::from([(owner.to_owned(), n(until.as_millisecond()))]);
         item.insert("inside".into(), AttributeValue::M(inside));
-        let put = put_item(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").sent_by(&self.client).await {
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
+        match put.condition_expression("attribute_not_exists(pk)").send().await {
             Ok(_) => Ok(true),
             Err(error) if lost(&error) => Ok(false),
             Err(error) => Err(Error::of(&self.table, &error)),
@@ -143,19 +146,22 @@ impl Gates {
     }
 
     async fn clear(&self, seller: &SellerId, dead: &[String]) -> Result<(), Error> {
-        let mut update = update_item(&self.table).set_key(Some(keyed(self.key(seller))));
+        let mut update = self.client.update_item().table_name(&self.table).set_key(Some(keyed(self.key(seller))));
         let names: Vec<_> = (0..dead.len()).map(|at| format!("#d{at}")).collect();
         for (name, owner) in names.iter().zip(dead) {
             update = update.expression_attribute_names(name, owner);
         }
         let paths: Vec<_> = names.iter().map(|name| format!("inside.{name}")).collect();
-        let sent = update.update_expression(format!("REMOVE {}", paths.join(", "))).sent_by(&self.client).await;
+        let sent = update.update_expression(format!("REMOVE {}", paths.join(", "))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 
     /// Out again. A gate that is closed for longer stays so.
     pub async fn leave(&self, seller: &SellerId, owner: &str, seen: Seen) -> Result<(), Error> {
-        let update = update_item(&self.table)
+        let update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(self.key(seller))))
             .expression_attribute_names("#me", owner)
             .condition_expression("attribute_exists(inside)");
@@ -168,7 +174,7 @@ impl Gates {
                 .update_expression("REMOVE inside.#me ADD failures :one")
                 .expression_attribute_values(":one", n(1)),
         };
-        match update.sent_by(&self.client).await {
+        match update.send().await {
             Ok(_) => {}
             Err(error) if lost(&error) => {}
             Err(error) => return Err(Error::of(&self.table, &error)),
@@ -180,12 +186,15 @@ impl Gates {
     }
 
     async fn close(&self, seller: &SellerId, until: Timestamp) -> Result<(), Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(self.key(seller))))
             .update_expression("SET closed_until = :until")
             .condition_expression("attribute_not_exists(closed_until) OR closed_until < :until")
             .expression_attribute_values(":until", n(until.as_millisecond()))
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(()),

@@ -2,18 +2,14 @@
 
 use super::{
     Error, Events,
-    dynamodb::{delete_item, get_item, query, update_item},
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
     lost,
 };
-use crate::{
-    aws::Request as _,
-    model::{
-        ids::{SellerId, TableVersion},
-        kind::Kind,
-        sensitive::Sensitive,
-    },
+use crate::model::{
+    ids::{SellerId, TableVersion},
+    kind::Kind,
+    sensitive::Sensitive,
 };
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem};
 
@@ -112,7 +108,7 @@ impl Events {
         start: Option<Item>,
         most: i32,
     ) -> Result<(Vec<Item>, Option<Item>), Error> {
-        let query = query(&self.table).expression_attribute_values(":pk", s(pk));
+        let query = self.client.query().table_name(&self.table).expression_attribute_values(":pk", s(pk));
         let query = match range {
             Range::Whole => query.key_condition_expression("pk = :pk"),
             Range::Before(end) => {
@@ -126,7 +122,7 @@ impl Events {
             .set_exclusive_start_key(start)
             .consistent_read(true)
             .limit(most)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         Ok((reply.items.unwrap_or_default(), reply.last_evaluated_key))
@@ -162,19 +158,22 @@ impl Events {
     }
 
     pub(super) async fn item(&self, key: Key) -> Result<Option<Item>, Error> {
-        let get = get_item(&self.table).set_key(Some(keyed(key))).consistent_read(true);
-        Ok(get.sent_by(&self.client).await.map_err(|error| Error::of(&self.table, &error))?.item)
+        let get = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true);
+        Ok(get.send().await.map_err(|error| Error::of(&self.table, &error))?.item)
     }
 
     /// Gives an event its kind, in place and once; true when it was us.
     pub async fn set_kind(&self, entry: &Entry, kind: Kind) -> Result<bool, Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(entry.event.clone())))
             .update_expression("SET kind = :kind REMOVE reason")
             .condition_expression("kind = :unknown")
             .expression_attribute_values(":kind", s(kind.as_str()))
             .expression_attribute_values(":unknown", s(Kind::Unknown.as_str()))
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(true),
@@ -205,7 +204,7 @@ impl Events {
     }
 
     pub(super) async fn delete(&self, key: Key) -> Result<(), Error> {
-        let sent = delete_item(&self.table).set_key(Some(keyed(key))).sent_by(&self.client).await;
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 }

@@ -1,7 +1,6 @@
 //! DynamoDB behind outcomes: a lost conditional write is an answer, not an error.
 
 pub mod bookings;
-mod dynamodb;
 pub mod events;
 pub mod forget;
 pub mod gate;
@@ -22,12 +21,8 @@ pub use gate::Gates;
 pub use shelf::Shelf;
 pub use slots::Slots;
 
-use crate::aws::Failure;
-use aws_sdk_dynamodb::{error::ProvideErrorMetadata, operation::transact_write_items::TransactWriteItemsError};
+use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
 use std::time::Duration;
-
-/// As requests are signed for it.
-pub const SERVICE: &str = "dynamodb";
 
 /// What a caller can only try again later. The SDK's own text is left out: it repeats whole items.
 #[derive(Debug, thiserror::Error)]
@@ -39,8 +34,16 @@ pub enum Error {
 }
 
 impl Error {
-    fn of<E: ProvideErrorMetadata>(table: &str, failure: &Failure<E>) -> Self {
-        Self::Unavailable { table: table.to_owned(), code: failure.code().to_owned() }
+    fn of<E: ProvideErrorMetadata, R>(table: &str, error: &SdkError<E, R>) -> Self {
+        let code = match error {
+            SdkError::ServiceError(service) => service.err().code().unwrap_or("service error"),
+            SdkError::ConstructionFailure(_) => "not built",
+            SdkError::TimeoutError(_) => "timed out",
+            SdkError::DispatchFailure(_) => "not reached",
+            SdkError::ResponseError(_) => "unreadable",
+            _ => "failed",
+        };
+        Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
     }
 
     /// What no waiting mends: the table is not there, or the role may not ask it. A deployment got that wrong.
@@ -61,8 +64,8 @@ pub fn may_start(warmed: Result<(), Error>) -> Result<(), Error> {
 }
 
 /// Whether the write lost against its condition: an answer, not a failure.
-fn lost<E: ProvideErrorMetadata>(failure: &Failure<E>) -> bool {
-    matches!(failure, Failure::Refused { error, .. } if error.code() == Some("ConditionalCheckFailedException"))
+fn lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
+    matches!(error, SdkError::ServiceError(service) if service.err().code() == Some("ConditionalCheckFailedException"))
 }
 
 /// How a transaction was cancelled, part by part.
@@ -74,12 +77,15 @@ enum Cancelled {
 }
 
 /// Reads the reasons of a cancelled transaction; `None` for every other error.
-fn cancelled(failure: &Failure<TransactWriteItemsError>) -> Option<Cancelled> {
-    let Failure::Refused { error, .. } = failure else { return None };
-    if error.code() == Some("TransactionConflictException") {
+fn cancelled<R>(
+    error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>,
+) -> Option<Cancelled> {
+    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException as Canceled;
+    let SdkError::ServiceError(service) = error else { return None };
+    if service.err().code() == Some("TransactionConflictException") {
         return Some(Cancelled::Conflict);
     }
-    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return None };
+    let Canceled(canceled) = service.err() else { return None };
     let at = |code: &str| canceled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code));
     match (at("ConditionalCheckFailed"), at("TransactionConflict")) {
         (Some(part), _) => Some(Cancelled::Condition(part)),

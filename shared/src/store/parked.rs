@@ -2,23 +2,19 @@
 
 use super::{
     Bookings, Error,
-    dynamodb::{delete_item, get_item, put_item, query},
     item::{Item, Reader, keyed, n, s},
     keys, lost,
 };
-use crate::{
-    aws::{Failure, Request as _},
-    model::{
-        connector::Connector,
-        ids::{SellerId, TriggerId},
-        instant,
-        origin::Origin,
-        sensitive::Sensitive,
-        trigger::{About, PARKED_KEPT, Parked, Thin, Told},
-        trust::Trust,
-    },
+use crate::model::{
+    connector::Connector,
+    ids::{SellerId, TriggerId},
+    instant,
+    origin::Origin,
+    sensitive::Sensitive,
+    trigger::{About, PARKED_KEPT, Parked, Thin, Told},
+    trust::Trust,
 };
-use aws_sdk_dynamodb::{error::ProvideErrorMetadata, types::AttributeValue};
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -56,23 +52,26 @@ const WAITS_FOR: &str = "waits_for";
 impl Bookings {
     /// Stores a trigger, once: false when it is there already.
     pub async fn park(&self, seller: &SellerId, parked: &Parked, now: Timestamp) -> Result<bool, Error> {
-        let put = put_item(&self.table).set_item(Some(item(seller, parked)));
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, parked)));
         let sent = put
             .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
             .expression_attribute_values(":now", n(now.as_second()))
-            .sent_by(&self.client)
+            .send()
             .await;
         self.written(sent)
     }
 
     /// The trigger as it stands now. False when it is gone: somebody had it erased, or it became a booking.
     pub async fn repark(&self, seller: &SellerId, parked: &Parked) -> Result<bool, Error> {
-        let put = put_item(&self.table).set_item(Some(item(seller, parked)));
-        let sent = put.condition_expression("attribute_exists(pk)").sent_by(&self.client).await;
+        let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, parked)));
+        let sent = put.condition_expression("attribute_exists(pk)").send().await;
         self.written(sent)
     }
 
-    fn written<T, E: ProvideErrorMetadata>(&self, sent: Result<T, Failure<E>>) -> Result<bool, Error> {
+    fn written<T, E: aws_sdk_dynamodb::error::ProvideErrorMetadata, R>(
+        &self,
+        sent: Result<T, aws_sdk_dynamodb::error::SdkError<E, R>>,
+    ) -> Result<bool, Error> {
         match sent {
             Ok(_) => Ok(true),
             Err(error) if lost(&error) => Ok(false),
@@ -82,14 +81,15 @@ impl Bookings {
 
     pub async fn parked(&self, seller: &SellerId, id: &TriggerId, now: Timestamp) -> Result<Option<Parked>, Error> {
         let key = keyed(keys::parked(seller, id));
-        let reply = get_item(&self.table).set_key(Some(key)).consistent_read(true).sent_by(&self.client).await;
+        let reply =
+            self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
         let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
         item.filter(|item| self.lives(item, now)).map(|item| self.read_parked(&item)).transpose()
     }
 
     pub async fn unpark(&self, seller: &SellerId, id: &TriggerId) -> Result<(), Error> {
         let key = keyed(keys::parked(seller, id));
-        let sent = delete_item(&self.table).set_key(Some(key)).sent_by(&self.client).await;
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 
@@ -100,12 +100,15 @@ impl Bookings {
         most: i32,
         now: Timestamp,
     ) -> Result<ParkedPage, Error> {
-        let reply = query(&self.table)
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", s(keys::parked_partition(seller)))
             .set_exclusive_start_key(after.map(|id| keyed(keys::parked(seller, id))))
             .limit(most)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         let live = reply.items().iter().filter(|item| self.lives(item, now));
@@ -116,13 +119,16 @@ impl Bookings {
 
     /// The triggers whose CRM has to be asked, the longest overdue first.
     pub async fn due_triggers(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, TriggerId)>, Error> {
-        let reply = query(&self.table)
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
             .index_name(keys::DUE_INDEX)
             .key_condition_expression("due = :due AND due_at <= :now")
             .expression_attribute_values(":due", s(keys::DUE_TRIGGERS))
             .expression_attribute_values(":now", s(instant::millis(now)))
             .limit(most)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         let ids = reply.items().iter().map(|item| {

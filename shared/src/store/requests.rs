@@ -4,12 +4,10 @@ use super::{
     Bookings, Cancelled, Error,
     bookings::old_item,
     cancelled,
-    dynamodb::{get_item, put_item},
     item::{Item, Reader, keyed, n, s},
     keys, lost, record,
 };
 use crate::{
-    aws::Request as _,
     model::{
         booking::Booking,
         hash,
@@ -123,7 +121,7 @@ impl Bookings {
         match at + skipped {
             KEY => {
                 let known = self.read_known(&old, idempotency)?;
-                // The reply to our own first try was lost, and the second found our own key.
+                // The reply to our own first try was lost, and the SDK's second found our own key.
                 Ok(if known.booking == booking.id { Created::New } else { Created::Existing(known) })
             }
             RECENT => Ok(Created::Recent(self.read_booking(&old)?)),
@@ -151,11 +149,14 @@ impl Bookings {
                 Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
             };
         }
-        let sent = put_item(&put.table_name)
+        let sent = self
+            .client
+            .put_item()
+            .table_name(put.table_name)
             .set_item(Some(put.item))
             .set_condition_expression(put.condition_expression)
             .set_expression_attribute_values(put.expression_attribute_values)
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(None),
@@ -172,7 +173,8 @@ impl Bookings {
         now: Timestamp,
     ) -> Result<Option<Known>, Error> {
         let key = keys::idempotency(seller, &idempotency.key_hash);
-        let reply = get_item(&self.table).set_key(Some(keyed(key))).consistent_read(true).sent_by(&self.client).await;
+        let reply =
+            self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).consistent_read(true).send().await;
         let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
         let live = |item: &Item| {
             let read = Reader { table: &self.table, item };

@@ -2,12 +2,10 @@
 
 use super::{
     Error,
-    dynamodb::{put_item, query, update_item},
     item::{Item, Reader, keyed, n, s},
     keys, lost,
 };
 use crate::{
-    aws::{Client, Failure, Request as _},
     model::{
         booking::Booking,
         diary::{Claim, Diary, Refresh, Snapshot},
@@ -19,7 +17,8 @@ use crate::{
     planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
-    error::ProvideErrorMetadata,
+    Client,
+    error::{ProvideErrorMetadata, SdkError},
     types::{Delete, Put, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -51,12 +50,15 @@ impl Slots {
         let mut diary = Diary::default();
         let mut from = None;
         loop {
-            let page = query(&self.table)
+            let page = self
+                .client
+                .query()
+                .table_name(&self.table)
                 .key_condition_expression("pk = :pk")
                 .expression_attribute_values(":pk", s(seller.as_str()))
                 .consistent_read(read == Read::Consistent)
                 .set_exclusive_start_key(from)
-                .sent_by(&self.client)
+                .send()
                 .await
                 .map_err(|error| Error::of(&self.table, &error))?;
             for item in page.items() {
@@ -98,10 +100,13 @@ impl Slots {
         now: Timestamp,
         until: Timestamp,
     ) -> Result<Turn, Error> {
-        let sent = update_item(&self.table)
+        let sent = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::refresh(seller))))
             .update_expression("SET lease_owner = :me, lease_until = :until")
-            // A call is tried again by itself, so a turn must know its own first attempt: hence the owner.
+            // The SDK retries by itself, so a turn must know its own first attempt: hence the owner.
             .condition_expression(
                 "(attribute_not_exists(next_due) OR next_due <= :now) \
                  AND (attribute_not_exists(lease_until) OR lease_until <= :now OR lease_owner = :me)",
@@ -110,7 +115,7 @@ impl Slots {
             .expression_attribute_values(":until", n(until.as_millisecond()))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(reply) => {
@@ -131,7 +136,10 @@ impl Slots {
         item.insert("slot_minutes".into(), n(snapshot.slot_minutes));
         item.insert("offer".into(), s(snapshot.offer.as_str()));
         item.insert("version".into(), n(VERSION));
-        let sent = put_item(&self.table)
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
             .set_item(Some(item))
             // One that is from the future came of a clock that was wrong.
             .condition_expression("attribute_not_exists(pk) OR fetched_at <= :fetched_at OR fetched_at > :soon")
@@ -140,7 +148,7 @@ impl Slots {
                 s(instant::millis(snapshot.fetched_at + SignedDuration::from_mins(1))),
             )
             .expression_attribute_values(":fetched_at", s(instant::millis(snapshot.fetched_at)))
-            .sent_by(&self.client)
+            .send()
             .await;
         self.done_or_lost(sent)
     }
@@ -148,7 +156,10 @@ impl Slots {
     /// Gives the turn back and says when the next one is. A turn that was lost meanwhile is left alone.
     pub async fn end_turn(&self, seller: &SellerId, owner: &str, refresh: &Refresh) -> Result<(), Error> {
         let next_due = refresh.next_due.map_or(0, Timestamp::as_millisecond);
-        let mut update = update_item(&self.table)
+        let mut update = self
+            .client
+            .update_item()
+            .table_name(&self.table)
             .set_key(Some(keyed(keys::refresh(seller))))
             .condition_expression("lease_owner = :me")
             .expression_attribute_values(":me", s(owner))
@@ -166,7 +177,7 @@ impl Slots {
                 )
                 .expression_attribute_values(":good", n(good_at.map_or(0, Timestamp::as_millisecond))),
         };
-        self.done_or_lost(update.sent_by(&self.client).await)
+        self.done_or_lost(update.send().await)
     }
 
     /// A slot that Popin refused leaves the diary at once.
@@ -174,7 +185,7 @@ impl Slots {
         let mut item = keyed(keys::phantom(seller, start));
         item.insert("at".into(), s(instant::millis(at)));
         item.insert("expires_at".into(), n((start + CLAIM_KEPT).as_second()));
-        let sent = put_item(&self.table).set_item(Some(item)).sent_by(&self.client).await;
+        let sent = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 
@@ -226,21 +237,21 @@ impl Slots {
 
     /// One cheap signed call, so that the first request finds the connection open.
     pub async fn warm(&self) -> Result<(), Error> {
-        let query = query(&self.table).key_condition_expression("pk = :pk");
-        let sent = query.expression_attribute_values(":pk", s("-")).limit(1).sent_by(&self.client).await;
+        let query = self.client.query().table_name(&self.table).key_condition_expression("pk = :pk");
+        let sent = query.expression_attribute_values(":pk", s("-")).limit(1).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
     /// The same for whoever refreshes, by the call that takes a turn: it finds nothing to change. A query would be code that
     /// no refresh uses, a tenth of a start, and a grant more.
     pub async fn warm_turn(&self) -> Result<(), Error> {
         let key = keyed(keys::Key { pk: "-".into(), sk: "warm".into() });
-        let update = update_item(&self.table).set_key(Some(key));
+        let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
         let update = update.update_expression("SET lease_owner = :me").condition_expression("attribute_exists(pk)");
-        self.done_or_lost(update.expression_attribute_values(":me", s("-")).sent_by(&self.client).await)
+        self.done_or_lost(update.expression_attribute_values(":me", s("-")).send().await)
     }
 
     /// Of a write that may find its condition gone and is not needed then.
-    fn done_or_lost<T, E: ProvideErrorMetadata>(&self, sent: Result<T, Failure<E>>) -> Result<(), Error> {
+    fn done_or_lost<T, E: ProvideErrorMetadata, R>(&self, sent: Result<T, SdkError<E, R>>) -> Result<(), Error> {
         match sent {
             Ok(_) => Ok(()),
             Err(error) if lost(&error) => Ok(()),

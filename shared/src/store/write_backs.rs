@@ -3,13 +3,11 @@
 use super::{
     Bookings, Error,
     bookings::Saved,
-    dynamodb::{put_item, query},
     item::{Item, Reader, keyed, n, s},
     keys, lost,
     requests::Idempotency,
 };
 use crate::{
-    aws::Request as _,
     model::{
         booking::{Booking, KEPT},
         ids::{BookingId, SellerId},
@@ -32,13 +30,16 @@ impl Bookings {
     pub async fn write_backs(&self, seller: &SellerId, booking: &BookingId) -> Result<Vec<WriteBack>, Error> {
         let (mut owed, mut after) = (Vec::new(), None);
         loop {
-            let reply = query(&self.table)
+            let reply = self
+                .client
+                .query()
+                .table_name(&self.table)
                 .key_condition_expression("pk = :pk AND begins_with(sk, :trigger)")
                 .expression_attribute_values(":pk", s(keys::booking(seller, booking).pk))
                 .expression_attribute_values(":trigger", s(keys::TRIGGER))
                 .consistent_read(true)
                 .set_exclusive_start_key(after)
-                .sent_by(&self.client)
+                .send()
                 .await
                 .map_err(|error| Error::of(&self.table, &error))?;
             for item in reply.items() {
@@ -60,7 +61,10 @@ impl Bookings {
 
     /// Written over what it was read as; it must carry the version after that.
     pub async fn save_owed(&self, next: &WriteBack) -> Result<Saved, Error> {
-        let sent = put_item(&self.table)
+        let sent = self
+            .client
+            .put_item()
+            .table_name(&self.table)
             .set_item(Some(write(next)))
             .condition_expression(if planted(Bug::OwedWithoutVersion) {
                 "version >= :before OR version < :before"
@@ -68,7 +72,7 @@ impl Bookings {
                 "version = :before"
             })
             .expression_attribute_values(":before", n(next.version.saturating_sub(1)))
-            .sent_by(&self.client)
+            .send()
             .await;
         match sent {
             Ok(_) => Ok(Saved::Done),

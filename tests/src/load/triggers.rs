@@ -5,7 +5,7 @@ use crate::shop::sign;
 use bytes::Bytes;
 use clap::Parser;
 use frontdesk::{
-    edge::{clock::SystemClock, http::Net},
+    edge::{clock::SystemClock, http::HttpClients},
     flow::Clock,
     popin::Transport,
 };
@@ -76,7 +76,7 @@ pub async fn triggers(rate: u64, seconds: u64) -> Result<Report, Trouble> {
     let stack = Stack::start(&Cli::parse_from(["local", "--port=0", "--dynamodb-port=0", "--sim-port=0"])).await?;
     stack.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Any, Fault::Hang) });
     let before = stack.sim.calls().len();
-    let crm = Crm { to: Net::new()?.transport(), url: format!("http://127.0.0.1:{}", stack.api_port) };
+    let crm = Crm { to: HttpClients::new()?.popin()?, url: format!("http://127.0.0.1:{}", stack.api_port) };
     let crm = Arc::new(crm);
     let (began, mut answers) = (Instant::now(), JoinSet::new());
     for n in 0..rate * seconds {

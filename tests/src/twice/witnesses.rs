@@ -31,7 +31,7 @@ impl Twice {
 
     /// The stored events that say that a call was booked, proven so far: key and what a witness needs.
     async fn words(&self, trust: &str) -> Vec<[String; 5]> {
-        let scan = self.place.sdk().scan().table_name("frontdesk-events").into_paginator().items().send();
+        let scan = self.gates.client.scan().table_name("frontdesk-events").into_paginator().items().send();
         let items = scan.collect::<Result<Vec<_>, _>>().await.unwrap_or_default();
         let names = ["pk", "sk", "trust", "data", "kind"];
         items

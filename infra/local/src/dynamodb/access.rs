@@ -19,7 +19,7 @@ impl fmt::Display for Access {
     }
 }
 
-/// The function that calls, by the name that its client has; none is the hand of whoever runs the database.
+/// The function that calls, by the name that its client has in `user-agent`; none is the hand of whoever runs the database.
 pub(super) fn caller(user_agent: &str) -> Option<&str> {
     user_agent.split(' ').find_map(|part| part.strip_prefix("app/"))
 }
@@ -74,7 +74,7 @@ mod tests {
 
     #[test]
     fn a_caller_is_known_by_its_clients_name() {
-        assert_eq!(caller("frontdesk app/slots-api"), Some("slots-api"));
-        assert_eq!(caller("frontdesk"), None);
+        assert_eq!(caller("aws-sdk-rust/1.3 os/linux lang/rust/1.95 app/slots-api"), Some("slots-api"));
+        assert_eq!(caller("aws-sdk-rust/1.3 os/linux"), None);
     }
 }

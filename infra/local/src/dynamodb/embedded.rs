@@ -1,18 +1,21 @@
-//! The embedded database, and the way that hands calls to it in process: counted, priced, and faulty on request.
+//! The embedded database, and the SDK's HTTP client that hands calls to it in process: counted, priced, and faulty on request.
 
 use super::{
     access::{self, Access},
     dispatch,
     faults::{self, DbFault, FaultHook},
     plain,
-    tables::Place,
 };
 use crate::fate::{self, Checkpoint, Passage};
 use aws_smithy_runtime_api::{
     client::{
-        http::{HttpConnector, HttpConnectorFuture, SharedHttpConnector},
+        http::{
+            HttpClient, HttpConnector, HttpConnectorFuture, HttpConnectorSettings, SharedHttpClient,
+            SharedHttpConnector,
+        },
         orchestrator::{HttpRequest, HttpResponse},
         result::ConnectorError,
+        runtime_components::RuntimeComponents,
     },
     http::StatusCode,
 };
@@ -61,7 +64,7 @@ struct Inner {
     written: Notify,
 }
 
-/// One call, each retry for itself.
+/// One call that the SDK made, its retries each for themselves.
 #[derive(Clone, Debug, PartialEq)]
 pub struct DbCall {
     /// The function; empty when somebody else called.
@@ -101,9 +104,9 @@ impl Embedded {
         &self.0.db
     }
 
-    /// Where functions find it. No packet goes there.
-    pub fn place(&self) -> Place {
-        Place { http: SharedHttpConnector::new(self.clone()), endpoint: "http://dynamodb.local".to_owned() }
+    /// The SDK's way here.
+    pub fn http(&self) -> SharedHttpClient {
+        SharedHttpClient::new(self.clone())
     }
 
     /// The calls since the start or the last reset, oldest first.
@@ -140,7 +143,7 @@ impl Embedded {
         *lock(&self.0.checkpoint) = checkpoint;
     }
 
-    /// Ends when something was written by that way since it last did.
+    /// Ends when something was written through the SDK since it last did.
     pub async fn written(&self) {
         self.0.written.notified().await;
     }
@@ -263,7 +266,7 @@ impl HttpConnector for Embedded {
         HttpConnectorFuture::new(async move {
             let target = request.headers().get("x-amz-target").unwrap_or_default();
             let operation = target.split_once('.').map_or(target, |(_, operation)| operation).to_owned();
-            let agent = request.headers().get("user-agent");
+            let agent = request.headers().get("x-amz-user-agent").or_else(|| request.headers().get("user-agent"));
             let caller = agent.and_then(access::caller).map(str::to_owned);
             let body = mem::replace(request.body_mut(), SdkBody::empty());
             let body = body.bytes().ok_or_else(|| ConnectorError::user("a streaming body".into()))?;
@@ -288,5 +291,11 @@ impl HttpConnector for Embedded {
             response.headers_mut().insert("content-type", "application/x-amz-json-1.0");
             Ok(response)
         })
+    }
+}
+
+impl HttpClient for Embedded {
+    fn http_connector(&self, _: &HttpConnectorSettings, _: &RuntimeComponents) -> SharedHttpConnector {
+        SharedHttpConnector::new(self.clone())
     }
 }

@@ -1,4 +1,4 @@
-//! DynamoDB inside this process: the database, the tables of the template in it, and the way to it without a socket.
+//! DynamoDB inside this process: the database, the tables of the template in it, and the SDK's way to it without a socket.
 
 mod access;
 mod dispatch;
@@ -13,4 +13,4 @@ mod tests;
 pub use access::Access;
 pub use embedded::{DbCall, Embedded, Grants, NoDatabase, Pace, Watch};
 pub use faults::{DbFault, FaultHook};
-pub use tables::{NoTables, Place};
+pub use tables::{NoTables, client, create_missing};

@@ -2,18 +2,14 @@
 
 use crate::template::Table;
 use aws_sdk_dynamodb::{
-    Client as Sdk,
+    Client, Config,
     config::{BehaviorVersion, Credentials, Region},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::describe_table::DescribeTableError,
 };
-use aws_smithy_runtime_api::client::http::{SharedHttpConnector, http_client_fn};
+use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
-use frontdesk::{
-    aws::{Client, Connection},
-    edge::{clock, env::variable},
-    store,
-};
+use frontdesk::edge::{aws, env::variable};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -30,50 +26,22 @@ pub enum NoTables {
 /// How long a new table may take to be of use.
 const ACTIVE: Duration = Duration::from_mins(1);
 
-/// A database at an endpoint, and the way there.
-#[derive(Clone)]
-pub struct Place {
-    pub http: SharedHttpConnector,
-    pub endpoint: String,
-}
-
-impl Place {
-    /// What functions ask it by, with the environment's credentials, and made-up ones where it has none: nobody checks them
-    /// on one machine.
-    pub fn client(&self) -> Client {
-        let (region, identity) = (region(), credentials().into());
-        let (endpoint, http) = (Some(self.endpoint.clone()), self.http.clone());
-        Client::new(store::SERVICE, Connection { region, identity, endpoint, http, now: clock::wall })
-    }
-
-    /// What the hand of whoever runs it asks it by.
-    pub fn sdk(&self) -> Sdk {
-        let http = self.http.clone();
-        let config = aws_sdk_dynamodb::Config::builder()
-            .behavior_version(BehaviorVersion::latest())
-            .region(Region::new(region()))
-            .credentials_provider(credentials())
-            .endpoint_url(&self.endpoint)
-            .http_client(http_client_fn(move |_, _| http.clone()));
-        Sdk::from_conf(config.build())
-    }
-
-    pub async fn create_missing(&self, tables: &[Table]) -> Result<(), NoTables> {
-        create_missing(&self.sdk(), tables).await
-    }
-}
-
-fn region() -> String {
-    variable("AWS_REGION").unwrap_or_else(|| "us-east-1".to_owned())
-}
-
-fn credentials() -> Credentials {
-    let or = |name: &str, made_up: &str| variable(name).unwrap_or_else(|| made_up.to_owned());
+/// A client with the environment's credentials, and placeholders where it has none: nobody checks them on one machine.
+pub fn client(http: SharedHttpClient, endpoint: Option<String>) -> Client {
+    let or = |name: &str, placeholder: &str| variable(name).unwrap_or_else(|| placeholder.to_owned());
     let (id, secret) = (or("AWS_ACCESS_KEY_ID", "local"), or("AWS_SECRET_ACCESS_KEY", "local"));
-    Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment")
+    let mut config = Config::builder()
+        .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(or("AWS_REGION", "us-east-1")))
+        .credentials_provider(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"))
+        .retry_config(aws::retries())
+        .timeout_config(aws::timeouts())
+        .http_client(http);
+    config.set_endpoint_url(endpoint);
+    Client::from_conf(config.build())
 }
 
-async fn create_missing(client: &Sdk, tables: &[Table]) -> Result<(), NoTables> {
+pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoTables> {
     for table in tables {
         if !is_there(client, table).await? {
             call(client, "CreateTable", &table.create).await.map_err(|why| refused(table, why))?;
@@ -93,7 +61,7 @@ async fn create_missing(client: &Sdk, tables: &[Table]) -> Result<(), NoTables> 
     Ok(())
 }
 
-async fn is_there(client: &Sdk, table: &Table) -> Result<bool, NoTables> {
+async fn is_there(client: &Client, table: &Table) -> Result<bool, NoTables> {
     match client.describe_table().table_name(&table.name).send().await {
         Ok(described) => {
             let Some(described) = described.table else { return Err(NoTables::Different(table.name.clone())) };
@@ -116,7 +84,7 @@ async fn is_there(client: &Sdk, table: &Table) -> Result<bool, NoTables> {
     }
 }
 
-async fn until_active(client: &Sdk, table: &str) {
+async fn until_active(client: &Client, table: &str) {
     loop {
         let described = client.describe_table().table_name(table).send().await;
         let status = described.ok().and_then(|answer| answer.table?.table_status);
@@ -146,7 +114,7 @@ fn refused(table: &Table, why: Refusal) -> NoTables {
 }
 
 /// A signed call whose body is the JSON at hand: the template's own words, not a copy of them in the SDK's types.
-async fn call(client: &Sdk, operation: &str, body: &Value) -> Result<(), Refusal> {
+async fn call(client: &Client, operation: &str, body: &Value) -> Result<(), Refusal> {
     let (target, body) = (format!("DynamoDB_20120810.{operation}"), body.to_string());
     let sent = client.list_tables().customize().mutate_request(move |request| {
         request.headers_mut().insert("x-amz-target", target.clone());

@@ -1,19 +1,9 @@
 //! Tests of `dynamodb`.
 
-use super::{DbFault, Embedded};
+use super::{DbFault, Embedded, client, create_missing};
 use crate::template::{Table, Template};
-use aws_sdk_dynamodb::{
-    error::ProvideErrorMetadata,
-    operation::{
-        put_item::builders::PutItemInputBuilder,
-        transact_write_items::{TransactWriteItemsError, builders::TransactWriteItemsInputBuilder},
-    },
-    types::AttributeValue,
-};
-use frontdesk::{
-    aws::{Client, Failure, Request as _},
-    edge::clock::SystemClock,
-};
+use aws_sdk_dynamodb::{Client, error::ProvideErrorMetadata as _, types::AttributeValue};
+use frontdesk::edge::clock::SystemClock;
 use serde_json::json;
 use std::sync::{
     Arc,
@@ -23,39 +13,34 @@ use std::sync::{
 async fn database() -> (Embedded, Client, Vec<Table>) {
     let db = Embedded::memory(Arc::new(SystemClock)).unwrap();
     let tables = Template::deployed().unwrap().tables;
-    db.place().create_missing(&tables).await.unwrap();
+    let client = client(db.http(), Some("http://dynamodb.test".to_owned()));
+    create_missing(&client, &tables).await.unwrap();
     db.reset_calls();
-    let client = db.place().client();
     (db, client, tables)
 }
 
 async fn put(client: &Client, sk: &str) -> Result<(), String> {
     let text = |text: &str| AttributeValue::S(text.to_owned());
-    let put = PutItemInputBuilder::default().table_name("frontdesk-events").item("pk", text("a")).item("sk", text(sk));
+    let put = client.put_item().table_name("frontdesk-events").item("pk", text("a")).item("sk", text(sk));
     let put = put.item("n", AttributeValue::N("7".to_owned())).condition_expression("attribute_not_exists(pk)");
-    put.sent_by(client).await.map(drop).map_err(|failure| code(&failure).unwrap_or("no answer").to_owned())
-}
-
-fn code<E: ProvideErrorMetadata>(failure: &Failure<E>) -> Option<&str> {
-    let Failure::Refused { error, .. } = failure else { return None };
-    error.code()
+    put.send().await.map(drop).map_err(|error| error.code().unwrap_or("no answer").to_owned())
 }
 
 #[tokio::test]
 async fn tables_are_made_once_and_recognised_after_that() {
-    let (db, _, tables) = database().await;
-    db.place().create_missing(&tables).await.unwrap();
-    let ttl = db.place().sdk().describe_time_to_live().table_name("frontdesk-events").send().await.unwrap();
+    let (_, client, tables) = database().await;
+    create_missing(&client, &tables).await.unwrap();
+    let ttl = client.describe_time_to_live().table_name("frontdesk-events").send().await.unwrap();
     assert_eq!(ttl.time_to_live_description().unwrap().attribute_name(), Some("expires_at"));
 }
 
 #[tokio::test]
 async fn a_table_of_another_form_is_refused() {
-    let (db, _, mut tables) = database().await;
+    let (_, client, mut tables) = database().await;
     for table in &mut tables {
         table.create["GlobalSecondaryIndexes"] = json!([{ "IndexName": "other" }]);
     }
-    let error = db.place().create_missing(&tables).await.unwrap_err().to_string();
+    let error = create_missing(&client, &tables).await.unwrap_err().to_string();
     assert!(error.contains("not as infra/template.yaml has it"), "{error}");
 }
 
@@ -84,13 +69,13 @@ async fn with_first(fault: DbFault) -> (Result<(), String>, usize, usize) {
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_client_gets_over_a_throttled_and_an_unreachable_call() {
+async fn the_sdk_gets_over_a_throttled_and_an_unreachable_call() {
     assert_eq!(with_first(DbFault::Throttle).await, (Ok(()), 2, 1));
     assert_eq!(with_first(DbFault::Unreachable).await, (Ok(()), 2, 1));
 }
 
 #[tokio::test(start_paused = true)]
-async fn a_lost_reply_makes_the_client_meet_its_own_write() {
+async fn a_lost_reply_makes_the_sdk_meet_its_own_write() {
     let (outcome, calls, items) = with_first(DbFault::LoseReply).await;
     assert_eq!((outcome.unwrap_err().as_str(), calls, items), ("ConditionalCheckFailedException", 2, 1));
 }
@@ -103,7 +88,6 @@ async fn a_conflict_has_the_shape_that_its_operation_gives_it() {
     let part = aws_sdk_dynamodb::types::Put::builder().table_name("frontdesk-events");
     let part = part.item("pk", AttributeValue::S("a".to_owned())).build().unwrap();
     let part = aws_sdk_dynamodb::types::TransactWriteItem::builder().put(part).build();
-    let sent = TransactWriteItemsInputBuilder::default().transact_items(part).sent_by(&client).await;
-    let Err(Failure::Refused { error, .. }) = sent else { panic!("{sent:?}") };
-    assert!(matches!(error, TransactWriteItemsError::TransactionCanceledException(_)), "{error:?}");
+    let error = client.transact_write_items().transact_items(part).send().await.unwrap_err().into_service_error();
+    assert!(error.is_transaction_canceled_exception(), "{error:?}");
 }

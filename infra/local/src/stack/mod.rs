@@ -8,7 +8,7 @@ use crate::{
     cli::Cli,
     controls::Controls,
     demo,
-    dynamodb::{Embedded, Place},
+    dynamodb::{self, Embedded},
     fate,
     front::{self, Door, Doors},
     functions::{InProcess, Invoker, Wiring},
@@ -20,10 +20,10 @@ use crate::{
     streams::{Pump, PumpOptions},
     template::Template,
 };
+use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
-    aws::Client,
-    edge::{clock::SystemClock, http::Net, sellers::Source},
+    edge::{clock::SystemClock, http::HttpClients, sellers::Source},
     flow::{Clock, Random},
     model::seller::{Reach, Sellers},
     popin::Transport,
@@ -68,8 +68,8 @@ impl Stack {
         let dynamodb_port = doors.dynamodb.as_ref().map(|door| door.port);
         let ground = Ground::lay(cli, api_port, sim_port)?;
         let sim = ground.sim(api_port, sim_port)?;
-        let (place, embedded) = ground.database(cli)?;
-        place.create_missing(&ground.template.tables).await?;
+        let (client, embedded) = ground.database(cli)?;
+        dynamodb::create_missing(&client, &ground.template.tables).await?;
         if let Some(embedded) = &embedded {
             let granted = ground.template.clone();
             embedded.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
@@ -80,7 +80,7 @@ impl Stack {
             tasks.spawn(serve_dynamodb(door, embedded.clone()));
             tasks.spawn(sweep(embedded.clone()));
         }
-        let invoker = Arc::new(ground.invoker(cli, place.client(), dynamodb_port).await?);
+        let invoker = Arc::new(ground.invoker(cli, client, dynamodb_port).await?);
         let gateway = Gateway::new(&ground.template, invoker.clone(), ground.clock.clone(), random())?;
         let schedules = Schedules::new(&ground.template, invoker.clone(), cli.every());
         let pump = embedded.as_ref().map(|db| ground.pump(db, invoker)).transpose()?;
@@ -95,7 +95,7 @@ impl Stack {
             Controls { schedules: schedules.clone(), template, embedded: embedded.clone().zip(pump.clone()) };
         tasks.spawn(serve(doors.api, front::router(gateway).merge(shop.router())));
         tasks.spawn(serve(doors.sim, sim.router().merge(controls.router())));
-        tasks.spawn(deliver(sim.clone(), ground.net.transport()));
+        tasks.spawn(deliver(sim.clone(), ground.http.popin()?));
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
 
         // A tick that fails says so itself; one that takes longer goes on at its next time.
@@ -122,7 +122,7 @@ struct Ground {
     template: Template,
     keep: Keep,
     clock: Arc<dyn Clock>,
-    net: Net,
+    http: HttpClients,
     sellers: TheSellers,
 }
 
@@ -133,7 +133,7 @@ impl Ground {
             sellers: TheSellers::read(cli, api_port, sim_port)?,
             keep: Keep::open(cli.data.as_deref())?,
             clock: Arc::new(SystemClock),
-            net: Net::new()?,
+            http: HttpClients::new()?,
         })
     }
 
@@ -147,16 +147,17 @@ impl Ground {
         })
     }
 
-    fn database(&self, cli: &Cli) -> Result<(Place, Option<Embedded>), Trouble> {
+    fn database(&self, cli: &Cli) -> Result<(Client, Option<Embedded>), Trouble> {
         if let Some(url) = &cli.dynamodb {
             say::line(STREAMS_UNREAD);
-            return Ok((Place { http: self.net.aws(), endpoint: url.clone() }, None));
+            return Ok((dynamodb::client(self.http.aws()?, Some(url.clone())), None));
         }
         let embedded = match self.keep.file("dynamodb.db") {
             Some(file) => Embedded::file(&file)?,
             None => Embedded::lasting(self.clock.clone())?,
         };
-        Ok((embedded.place(), Some(embedded)))
+        // No packet goes there: the client hands every call to the database.
+        Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
     }
 
     async fn invoker(&self, cli: &Cli, client: Client, dynamodb_port: Option<u16>) -> Result<Invoker, Trouble> {
@@ -166,8 +167,8 @@ impl Ground {
                 // For functions that somebody else starts: `cargo lambda watch`.
                 self.sellers.file(&self.keep)?;
             }
-            let (sellers, transport) = (self.sellers.source()?, self.net.transport());
-            let outside = self.net.transport_within(Reach::Local);
+            let (sellers, transport) = (self.sellers.source()?, self.http.popin()?);
+            let outside = self.http.transport(Reach::Local)?;
             let random = Arc::new(random());
             let wiring = Wiring { sellers, client, transport, outside, clock, random, fates: fate::always_lives() };
             return Ok(Invoker::InProcess(Box::new(InProcess::new(&self.template, &wiring)?)));

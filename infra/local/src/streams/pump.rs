@@ -23,7 +23,7 @@ use std::{sync::Arc, time::Duration};
 
 /// How many records one read brings.
 const PAGE: usize = 100;
-/// How long a write by somebody else than a function goes unseen.
+/// How long a write by somebody else than the SDK goes unseen.
 const POLL: Duration = Duration::from_millis(100);
 /// No pause between two tries is longer.
 const LONGEST_PAUSE: Duration = Duration::from_secs(2);

@@ -5,7 +5,7 @@ mod tests;
 
 use crate::{
     demo,
-    dynamodb::Embedded,
+    dynamodb::{self, Embedded},
     fate::{self, Fates},
     functions::{Failure, InProcess, Invoker, Wiring},
     gateway::Gateway,
@@ -86,14 +86,14 @@ impl World {
             account.capacity = options.seats;
         }
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
-        let place = db.place();
-        place.create_missing(&template.tables).await?;
+        let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
+        dynamodb::create_missing(&client, &template.tables).await?;
         db.reset_calls();
         let granted = template.clone();
         db.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
         let wiring = Wiring {
             sellers: Source::fixed(sellers),
-            client: place.client(),
+            client,
             transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
             outside: options.outside.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
             clock: clock.clone(),

@@ -2,14 +2,12 @@
 
 use super::Bookings;
 use crate::{
-    aws::Request as _,
     model::{
         ids::{BookingId, SellerId},
         instant,
     },
     store::{
         Error,
-        dynamodb::query,
         item::{Item, Reader, s},
         keys,
     },
@@ -50,13 +48,16 @@ impl Bookings {
     }
 
     async fn due_in(&self, partition: String, now: Timestamp, most: i32) -> Result<Vec<Item>, Error> {
-        let reply = query(&self.table)
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
             .index_name(keys::DUE_INDEX)
             .key_condition_expression("due = :due AND due_at <= :now")
             .expression_attribute_values(":due", s(partition))
             .expression_attribute_values(":now", s(instant::millis(now)))
             .limit(most)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         Ok(reply.items.unwrap_or_default())
@@ -69,14 +70,17 @@ impl Bookings {
 
     /// A person's bookings page by page, the newest first. By the index, which may still tell of one that is gone.
     pub async fn of_person(&self, seller: &SellerId, person: &str, after: Option<Next>) -> Result<Page, Error> {
-        let reply = query(&self.table)
+        let reply = self
+            .client
+            .query()
+            .table_name(&self.table)
             .index_name(keys::PERSON_INDEX)
             .key_condition_expression("person = :person")
             .expression_attribute_values(":person", s(keys::person(seller, person)))
             .set_exclusive_start_key(after.map(|Next(key)| key))
             .scan_index_forward(false)
             .limit(25)
-            .sent_by(&self.client)
+            .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
         let bookings = self.ids(reply.items())?.into_iter().map(|(_, id)| id).collect();

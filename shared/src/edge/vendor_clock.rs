@@ -1,4 +1,4 @@
-//! How far our clock is from a vendor's, by the `Date` of its answers.
+//! Clock skew: how far our clock is from Popin's, by the `Date` header of its responses (metric `ClockSkewSeconds`).
 
 use crate::{
     flow::Clock,
@@ -13,37 +13,37 @@ use std::{
     time::Duration,
 };
 
-/// A way to the vendor that looks at the clock whenever an answer comes.
-pub struct Skew<'a> {
-    way: &'a dyn Transport,
+/// A transport that compares the clocks at each response.
+pub struct VendorClock<'a> {
+    transport: &'a dyn Transport,
     clock: &'a dyn Clock,
-    seen: Mutex<Option<SignedDuration>>,
+    skew: Mutex<Option<SignedDuration>>,
 }
 
-impl<'a> Skew<'a> {
-    pub fn of(way: &'a dyn Transport, clock: &'a dyn Clock) -> Self {
-        Self { way, clock, seen: Mutex::default() }
+impl<'a> VendorClock<'a> {
+    pub fn new(transport: &'a dyn Transport, clock: &'a dyn Clock) -> Self {
+        Self { transport, clock, skew: Mutex::default() }
     }
 
-    /// In seconds, either way; `None` when no answer told the time. A whole second and the way back are in it.
-    pub fn seconds(&self) -> Option<f64> {
-        let seen = self.seen.lock().unwrap_or_else(PoisonError::into_inner);
-        seen.map(|skew| skew.abs().as_secs_f64())
+    /// The absolute skew in seconds; `None` when no response had a date. Includes up to a second of rounding and the response's travel time.
+    pub fn skew_seconds(&self) -> Option<f64> {
+        let skew = self.skew.lock().unwrap_or_else(PoisonError::into_inner);
+        skew.map(|skew| skew.abs().as_secs_f64())
     }
 }
 
-impl Transport for Skew<'_> {
+impl Transport for VendorClock<'_> {
     fn send(
         &self,
         request: Request<Bytes>,
         timeout: Duration,
     ) -> BoxFuture<'_, Result<Response<Bytes>, TransportError>> {
         Box::pin(async move {
-            let answer = self.way.send(request, timeout).await?;
+            let answer = self.transport.send(request, timeout).await?;
             let date = answer.headers().get(header::DATE).and_then(|date| date.to_str().ok()).and_then(date);
             if let Some(theirs) = date {
                 let skew = self.clock.now().duration_since(theirs);
-                *self.seen.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
+                *self.skew.lock().unwrap_or_else(PoisonError::into_inner) = Some(skew);
             }
             Ok(answer)
         })
@@ -60,7 +60,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_answers_date_is_read() {
+    fn date_header_is_parsed() {
         let date = date("Mon, 23 Nov 2026 03:00:00 GMT").unwrap();
         assert_eq!(date.to_string(), "2026-11-23T03:00:00Z");
         assert_eq!(super::date("now"), None);
