@@ -4,7 +4,6 @@ pub mod crm;
 pub mod edge;
 pub mod flow;
 pub mod model;
-pub mod planted;
 pub mod popin;
 pub mod store;
 pub mod vendors;

@@ -77,7 +77,7 @@ fn each_layer_uses_only_the_layers_below_it() {
     ];
     for (layer, allowed) in layers {
         for path in sources(&root().join("shared/src").join(layer)) {
-            for name in used(&code(&path)).into_iter().filter(|name| name != "planted") {
+            for name in used(&code(&path)) {
                 assert!(allowed.contains(&name.as_str()), "{} uses {name}", path.display());
             }
         }
@@ -161,15 +161,19 @@ fn no_folder_is_a_drawer_for_odds_and_ends() {
 }
 
 #[test]
-fn nothing_that_is_deployed_has_planted_bugs() {
-    let mut manifests: Vec<PathBuf> = ["shared", "tests", "infra/local", "infra/sim"].map(|at| root().join(at)).into();
-    manifests.extend(fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path()));
-    manifests.push(root());
-    let mut planting = Vec::new();
-    for folder in manifests {
-        let text = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
-        let lines = text.lines().filter(|line| line.contains("planted") && !line.starts_with('#'));
-        planting.extend(lines.map(|line| format!("{}: {line}", folder.file_name().unwrap().display())));
+fn production_code_has_no_switch_for_tests() {
+    let functions = fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path());
+    let crates: Vec<_> = functions.filter(|path| path.is_dir()).chain([root().join("shared")]).collect();
+    for folder in crates {
+        let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
+        assert!(!manifest.contains("[features]"), "{} has features", folder.display());
+        for path in sources(&folder.join("src")) {
+            let code = code(&path);
+            for switch in
+                ["cfg(feature", "cfg!(feature", "cfg(debug_assertions", "cfg!(debug_assertions", "cfg!(test", "planted"]
+            {
+                assert!(!code.contains(switch), "{} has {switch}", path.display());
+            }
+        }
     }
-    assert_eq!(planting, ["shared: planted = []", "tests: planted = [\"frontdesk/planted\"]"]);
 }

@@ -41,14 +41,6 @@ struct Options {
     /// Instead: so many events, as fast as they go, and how the memory grows
     #[arg(long)]
     soak: Option<u64>,
-    /// Instead: plant each known bug, and say by which seed it is caught
-    #[cfg(feature = "planted")]
-    #[arg(long)]
-    planted: bool,
-    /// Of these, only the one of this name
-    #[cfg(feature = "planted")]
-    #[arg(long)]
-    only: Option<String>,
 }
 
 fn main() -> ExitCode {
@@ -70,10 +62,6 @@ fn main() -> ExitCode {
     }
     if let Some(count) = options.soak {
         return told(&flood(load::soak(count)).map(|report| report.to_string()));
-    }
-    #[cfg(feature = "planted")]
-    if options.planted {
-        return told(&planted(threads, options.only.as_deref()));
     }
     let seeds = options.from..options.from + options.seeds;
     let (began, done) = (Instant::now(), AtomicU64::new(0));
@@ -128,36 +116,5 @@ fn told(end: &Result<String, String>) -> ExitCode {
             println!("{bad}");
             ExitCode::FAILURE
         }
-    }
-}
-
-/// A bug that no seed of so many shows is one that the simulation is blind to.
-#[cfg(feature = "planted")]
-const MOST_SEEDS: u64 = 2000;
-
-#[cfg(feature = "planted")]
-fn planted(threads: usize, only: Option<&str>) -> Result<String, String> {
-    use frontdesk::planted::{Bug, plant};
-    let (mut blind, mut count) = (Vec::new(), 0);
-    for bug in Bug::ALL.iter().filter(|bug| only.is_none_or(|only| format!("{bug:?}") == only)) {
-        count += 1;
-        plant(Some(*bug));
-        let tried = AtomicU64::new(0);
-        let caught = simulation::run_many(0..MOST_SEEDS, threads, |_| {
-            tried.fetch_add(1, Ordering::Relaxed);
-        });
-        if let Err(violation) = caught {
-            let tried = tried.load(Ordering::Relaxed) + 1;
-            println!("{:<24} caught after {tried:>4} seeds: {violation}", format!("{bug:?}"));
-        } else {
-            println!("{:<24} NOT caught by {MOST_SEEDS} seeds", format!("{bug:?}"));
-            blind.push(format!("{bug:?}"));
-        }
-    }
-    plant(None);
-    if blind.is_empty() {
-        Ok(format!("{count} planted bugs, each caught within {MOST_SEEDS} seeds"))
-    } else {
-        Err(format!("not caught: {}", blind.join(", ")))
     }
 }

@@ -1,7 +1,6 @@
 //! Credentials compared in constant time against every secret that is valid.
 
 use crate::model::seller::{Secret, WebhookSecrets};
-use crate::planted::{Bug, planted};
 use http::{HeaderMap, header};
 
 /// `Authorization: Bearer <key>`.
@@ -21,5 +20,5 @@ pub fn webhook(secrets: &WebhookSecrets, headers: &HeaderMap, path_secret: Optio
     let path_fits = Secret::among(&secrets.path_secrets, path_secret.unwrap_or_default().as_bytes())
         || secrets.path_secrets.is_empty();
     let some = !secrets.keys.is_empty() || !secrets.path_secrets.is_empty();
-    some & header_fits & path_fits | planted(Bug::WebhookKeyNotChecked)
+    some & header_fits & path_fits
 }

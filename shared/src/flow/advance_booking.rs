@@ -16,10 +16,8 @@ use crate::{
         ids::BookingId,
         offer::Offered,
         phone::Phone,
-        seller::OnSilence,
         state::{Held, Outcome, State, Told},
     },
-    planted::{Bug, planted},
     popin::{Client, Failure, dates, wire::Scheduled},
     store::{self, bookings::Taken, slots::Read},
 };
@@ -71,12 +69,7 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
     let owner = desk.random.id(now);
     let lease = Lease { owner: owner.clone(), until: now + desk.seller.booking.lease };
     match desk.bookings.take_lease(desk.id, id, &lease, now).await? {
-        Taken::Won(mut booking) => {
-            if planted(Bug::DeadIntentStartsAfresh)
-                && let State::Scheduling { customer, held } = booking.state.clone()
-            {
-                booking.state = State::SlotHeld { customer, held };
-            }
+        Taken::Won(booking) => {
             let (booking, run) = Box::pin(work(desk, *booking, &owner, patience)).await?;
             Ok(Advanced::Worked { booking: Box::new(booking), run })
         }
@@ -130,7 +123,6 @@ async fn walk(run: &mut Worker<'_>, mut booking: Booking) -> Result<Booking, sto
             }
             Step::EndWindow => {
                 let on_silence = desk.seller.booking.on_silence;
-                let on_silence = if planted(Bug::SilenceAlwaysRetried) { OnSilence::Retry } else { on_silence };
                 Box::pin(run.commit(booking, Outcome::WindowOver(on_silence))).await?
             }
             Step::GiveUp(reason) => Box::pin(run.commit(booking, Outcome::GaveUp(reason))).await?,
@@ -210,9 +202,8 @@ impl<'a> Worker<'a> {
         };
         let mut free = not_refused(diary.free(snapshot, rules, now), &booking);
         for slot in booking.call.suitable(&free) {
-            let capacity = rules.capacity + u32::from(planted(Bug::CapacityOffByOne));
             let first = diary.place(slot.start, rules.capacity).unwrap_or(0);
-            for place in first..capacity {
+            for place in first..rules.capacity {
                 let held = Held { slot: slot.slot(), place, shared: rules.capacity > 1, unsettled: 0 };
                 match self.save(booking.clone(), Outcome::SlotPicked(held), None).await? {
                     Wrote::Claimed => {}
@@ -233,15 +224,11 @@ impl<'a> Worker<'a> {
 
     /// Intent first: `scheduling` is written before the call leaves.
     async fn ask(&mut self, booking: Booking) -> Result<Done, store::Error> {
-        let booking = if planted(Bug::IntentNotWritten) {
-            booking
-        } else {
-            match self.commit(booking, Outcome::Asking).await? {
-                Done::On(booking) => booking,
-                paused @ Done::Paused(_) => return Ok(paused),
-            }
+        let booking = match self.commit(booking, Outcome::Asking).await? {
+            Done::On(booking) => booking,
+            paused @ Done::Paused(_) => return Ok(paused),
         };
-        let (State::Scheduling { customer, held } | State::SlotHeld { customer, held }) = &booking.state else {
+        let State::Scheduling { customer, held } = &booking.state else {
             // A witness settled it between the two lines.
             return Ok(Done::On(booking));
         };
@@ -264,9 +251,7 @@ impl<'a> Worker<'a> {
             Err(Failure::Refused(_)) => self.refused(booking).await,
             Err(Failure::Unanswered) => {
                 let until = self.desk.clock.now() + self.desk.seller.booking.in_doubt;
-                let silence = Outcome::Unanswered { until };
-                let outcome = if planted(Bug::SilenceIsSuccess) { Outcome::Confirmed } else { silence };
-                self.commit(booking, outcome).await
+                self.commit(booking, Outcome::Unanswered { until }).await
             }
             Err(failure @ (Failure::NotSent | Failure::NotDone(_) | Failure::Credentials)) => {
                 let wait = self.wait(booking.failures + 1, &failure);

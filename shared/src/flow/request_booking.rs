@@ -22,7 +22,6 @@ use crate::{
         trust::{Action, NotProven, Trust},
         write_back::Owed,
     },
-    planted::{Bug, planted},
     store::{
         self,
         requests::{Created, Idempotency, Known, Window},
@@ -85,17 +84,15 @@ pub async fn request_booking(
 ) -> Result<Requested, RequestError> {
     Action::Book.require(trigger.trust)?;
     let now = desk.clock.now();
-    let key = if planted(Bug::KeyCut) { "key" } else { trigger.key.as_str() };
-    let body = if planted(Bug::BodyOutOfFingerprint) { "" } else { trigger.fingerprint.as_str() };
     let owed = Owed {
         connector: trigger.connector.to_owned(),
         destinations: back::destinations(desk.seller, trigger.connector, trigger.origin.as_ref()),
         origin: trigger.origin.clone(),
     };
-    let mut idempotencies = desk
-        .seller
-        .secrets()
-        .map(|secret| Idempotency { owed: owed.clone(), ..Idempotency::sealed(secret, trigger.connector, key, body) });
+    let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
+        owed: owed.clone(),
+        ..Idempotency::sealed(secret, trigger.connector, &trigger.key, &trigger.fingerprint)
+    });
     let idempotency = idempotencies.next().expect("a seller has a secret");
     for former in idempotencies {
         if let Some(known) = desk.bookings.known(desk.id, &former, now).await? {
@@ -117,11 +114,7 @@ pub async fn request_booking(
     let booking = booking(desk, (trigger.connector, trigger.origin), (lead, call), lease, now);
     let mut window = Window { length: desk.seller.booking.join_window, instead_of: None };
     loop {
-        let created = match desk.bookings.create(&booking, &idempotency, &window, &owner).await {
-            Err(_) if planted(Bug::BookingNotStored) => Created::New,
-            created => created?,
-        };
-        match created {
+        match desk.bookings.create(&booking, &idempotency, &window, &owner).await? {
             Created::New => {
                 let (booking, run) = match wait {
                     Some(patience) => Box::pin(work(desk, booking, &owner, patience)).await?,

@@ -10,7 +10,6 @@ use crate::{
         state::{Outcome, State, Told},
         trust::{Action, Trust},
     },
-    planted::{Bug, planted},
     popin::dates,
     store::{self, Bookings, bookings::Saved, slots::Read},
     vendors::{self, Appointment},
@@ -144,9 +143,7 @@ async fn settle(
         let Ok(mut next) = booking.after(Outcome::Witnessed, now) else { return Ok(None) };
         next.version += 1;
         next.lease = None;
-        if !planted(Bug::WitnessLeavesDue) {
-            next.due_at = None;
-        }
+        next.due_at = None;
         match bookings.save(&booking, &next, writer, now).await? {
             Saved::Done if scheduled => return Ok(Some(Witnessed::Seen(next.id))),
             Saved::Done => return Ok(Some(Witnessed::Settled(next.id))),

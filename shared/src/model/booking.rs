@@ -7,7 +7,6 @@ use super::{
     seller::BookingRules,
     state::{ConfirmedBy, HumanReason, IllegalStep, Outcome, State, Told},
 };
-use crate::planted::{Bug, planted};
 use jiff::{SignedDuration, Timestamp};
 
 /// As it is in the history.
@@ -104,7 +103,6 @@ impl Booking {
             State::SlotHeld { held, .. } if held.slot.start <= now => Step::LetGo,
             State::SlotHeld { .. } => Step::Ask,
             State::Scheduling { .. } => Step::Doubt,
-            State::InDoubt { .. } if planted(Bug::DoubtForEver) => Step::Wait(now + KEPT),
             State::InDoubt { until, .. } if *until <= now => Step::EndWindow,
             State::InDoubt { until, .. } => Step::Wait(*until),
             State::Scheduled { .. } | State::NoSlot { .. } | State::Refused { .. } | State::NeedsHuman { .. } => {

@@ -13,7 +13,6 @@ use crate::model::{
     sensitive::Sensitive,
     state::Customer,
 };
-use crate::planted::{Bug, planted};
 use bytes::Bytes;
 use http::{Method, Request, Response, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
@@ -132,7 +131,6 @@ impl<'a> Client<'a> {
         let answer = self.call(Method::POST, "schedule", Some(&body)).await?;
         match wire::status(&answer) {
             Some(true) => Ok(wire::scheduled(&answer)),
-            Some(false) if planted(Bug::RefusalIsSuccess) => Ok(wire::scheduled(&answer)),
             Some(false) => Err(Failure::Refused(wire::message(&answer))),
             None => Err(Failure::Unanswered),
         }
@@ -140,13 +138,9 @@ impl<'a> Client<'a> {
 
     async fn call(&self, method: Method, endpoint: &str, body: Option<&impl Serialize>) -> Result<Value, Failure> {
         let request = self.request(method, endpoint, body)?;
-        let mut sent = self.transport.send(request.clone(), self.timeout).await;
-        if planted(Bug::BlindRetry) && sent.is_err() {
-            sent = self.transport.send(request, self.timeout).await;
-        }
+        let sent = self.transport.send(request, self.timeout).await;
         let answer = sent.map_err(|error| match error {
             TransportError::NotSent | TransportError::NotAllowed => Failure::NotSent,
-            TransportError::Unanswered if planted(Bug::UnansweredIsNotSent) => Failure::NotSent,
             TransportError::Unanswered => Failure::Unanswered,
         })?;
         read(&answer)
@@ -183,7 +177,6 @@ fn read(answer: &Response<Bytes>) -> Result<Value, Failure> {
     match answer.status() {
         status if status.is_success() => match body() {
             Ok(body @ Value::Object(_)) => Ok(body),
-            Ok(_) | Err(_) if planted(Bug::UnreadableIsRefusal) => Err(Failure::Refused(String::new())),
             Ok(_) | Err(_) => Err(Failure::Unanswered),
         },
         StatusCode::TOO_MANY_REQUESTS => Err(Failure::NotDone(retry_after())),
@@ -195,7 +188,6 @@ fn read(answer: &Response<Bytes>) -> Result<Value, Failure> {
         // A gateway's 408 says only that it stopped waiting.
         StatusCode::REQUEST_TIMEOUT => Err(Failure::Unanswered),
         status if status.is_client_error() => Err(Failure::Refused(wire::message(&body().unwrap_or(Value::Null)))),
-        _ if planted(Bug::ServerErrorIsRefusal) => Err(Failure::Refused(String::new())),
         _ => Err(Failure::Unanswered),
     }
 }

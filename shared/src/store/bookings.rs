@@ -14,10 +14,8 @@ use crate::{
         booking::{Booking, Lease},
         ids::{BookingId, SellerId},
         instant,
-        state::State,
         write_back::Destination,
     },
-    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -98,15 +96,10 @@ impl Bookings {
             .set_key(Some(keyed(keys::booking(seller, id))))
             .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
             // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
-            .condition_expression(if planted(Bug::LeaseNotAsked) {
-                "attribute_exists(due) AND (lease_owner = :me OR due_at <= :soon OR lease_until > :now)"
-            } else if planted(Bug::LeaseNeverExpires) {
+            .condition_expression(
                 "attribute_exists(due) AND (lease_owner = :me OR \
-                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until < lease_until AND :now < :now)))"
-            } else {
-                "attribute_exists(due) AND (lease_owner = :me OR \
-                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until <= :now)))"
-            })
+                 (due_at <= :soon AND (attribute_not_exists(lease_until) OR lease_until <= :now)))",
+            )
             .expression_attribute_values(":me", s(&lease.owner))
             .expression_attribute_values(":until", n(lease.until.as_millisecond()))
             .expression_attribute_values(":due", s(instant::millis(lease.until)))
@@ -144,23 +137,18 @@ impl Bookings {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item.clone()))
-            .condition_expression(if planted(Bug::NoVersionCheck) {
-                "version >= :before OR version < :before"
-            } else {
-                "version = :before"
-            })
+            .condition_expression("version = :before")
             .expression_attribute_values(":before", n(before.version))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
             .expect("table and item are set");
         let mut others = self.claims(before, next, now);
         // A booking at rest has another end now: whoever was told of the first is owed the second.
-        if before.state.at_rest() && before.state != next.state && !planted(Bug::ChangedEndNotOwed) {
+        if before.state.at_rest() && before.state != next.state {
             others.extend(self.owe_again(next, now).await?);
         }
         if others.is_empty() {
-            let saved = self.put(put, &item).await?;
-            return Ok(if planted(Bug::ConflictIsDone) { Saved::Done } else { saved });
+            return self.put(put, &item).await;
         }
         let mut parts = vec![TransactWriteItem::builder().put(put).build()];
         parts.extend(others);
@@ -204,14 +192,8 @@ impl Bookings {
     fn claims(&self, before: &Booking, next: &Booking, now: Timestamp) -> Vec<TransactWriteItem> {
         match (before.state.held(), next.state.held()) {
             (None, None) => Vec::new(),
-            (Some(had), Some(_))
-                if planted(Bug::ClaimReleasedInDoubt) && matches!(next.state, State::InDoubt { .. }) =>
-            {
-                self.slots.release(next, had)
-            }
             (Some(had), Some(has)) if had.same_place(has) => Vec::new(),
             (None, Some(has)) => self.slots.claim(next, has, now),
-            (Some(_), None) if planted(Bug::ClaimNotReleased) => Vec::new(),
             (Some(had), None) => self.slots.release(next, had),
             (Some(had), Some(has)) => [self.slots.claim(next, has, now), self.slots.release(next, had)].concat(),
         }
@@ -307,9 +289,6 @@ impl Bookings {
 /// The reply to our own write was lost, and a retry found it done. Only the whole item tells: a lease that another took
 /// meanwhile has our next version and leaves the last writer's name, ours perhaps.
 fn ours(old: &Item, put: &Item) -> bool {
-    if planted(Bug::LeaseIsOurWrite) {
-        return ["version", "writer"].iter().all(|name| old.get(*name) == put.get(*name));
-    }
     old == put
 }
 

@@ -15,7 +15,6 @@ use crate::{
         instant,
         write_back::Owed,
     },
-    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
@@ -95,20 +94,13 @@ impl Bookings {
             item.insert("expires_at".into(), n((now + EMAIL_KEPT).as_second()));
             self.put_unless_kept(item, now)
         });
-        if planted(Bug::NotAtomic)
-            && let Some(known) = self.join(&booking.seller, idempotency, &booking.id, now).await?
-        {
-            return Ok(Created::Existing(known));
-        }
         let parts = [
             self.put_unless_kept(key, now),
             self.put_unless_kept(record::write(booking, writer), now),
             self.put_recent(booking, window),
         ];
-        let skipped = usize::from(planted(Bug::NotAtomic));
         let parts = parts
             .into_iter()
-            .skip(skipped)
             .chain(email)
             .chain(self.owe(&booking.seller, idempotency, &booking.id, now))
             .map(|put| TransactWriteItem::builder().put(put).build())
@@ -118,7 +110,7 @@ impl Bookings {
         let (Some(Cancelled::Condition(at)), Some(old)) = (failed, old_item(&error)) else {
             return Err(Error::of(&self.table, &error));
         };
-        match at + skipped {
+        match at {
             KEY => {
                 let known = self.read_known(&old, idempotency)?;
                 // The reply to our own first try was lost, and the SDK's second found our own key.
@@ -187,11 +179,7 @@ impl Bookings {
         Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(if planted(Bug::CheckThenPut) {
-                "attribute_not_exists(pk) OR expires_at < :now OR attribute_exists(pk)"
-            } else {
-                "attribute_not_exists(pk) OR expires_at < :now"
-            })
+            .condition_expression("attribute_not_exists(pk) OR expires_at < :now")
             .expression_attribute_values(":now", n(now.as_second()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld)
             .build()
@@ -209,11 +197,7 @@ impl Bookings {
             .set_item(Some(item))
             .expression_attribute_values(":now", n(now.as_millisecond()))
             .return_values_on_condition_check_failure(ReturnValuesOnConditionCheckFailure::AllOld);
-        let free = if planted(Bug::WindowIgnored) {
-            "attribute_not_exists(pk) OR ends_at <= :now OR attribute_exists(pk)"
-        } else {
-            "attribute_not_exists(pk) OR ends_at <= :now"
-        };
+        let free = "attribute_not_exists(pk) OR ends_at <= :now";
         let put = match &window.instead_of {
             Some(ended) => put
                 .condition_expression(format!("{free} OR booking = :ended"))

@@ -14,7 +14,6 @@ use crate::{
         offer::Offer,
         state::Held,
     },
-    planted::{Bug, planted},
 };
 use aws_sdk_dynamodb::{
     Client,
@@ -204,11 +203,7 @@ impl Slots {
         let put = Put::builder()
             .table_name(&self.table)
             .set_item(Some(item))
-            .condition_expression(if planted(Bug::ClaimUnconditional) {
-                "attribute_not_exists(pk) OR booking = :me OR expires_at < :now OR attribute_exists(pk)"
-            } else {
-                "attribute_not_exists(pk) OR booking = :me OR expires_at < :now"
-            })
+            .condition_expression("attribute_not_exists(pk) OR booking = :me OR expires_at < :now")
             .expression_attribute_values(":me", s(booking.id.as_str()))
             .expression_attribute_values(":now", n(now.as_second()))
             .build()

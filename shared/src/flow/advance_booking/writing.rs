@@ -6,7 +6,6 @@ use crate::{
         booking::{Booking, Lease, Step},
         state::{Outcome, State},
     },
-    planted::{Bug, planted},
     store::{self, bookings::Saved},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -36,7 +35,7 @@ impl Worker<'_> {
     pub(super) async fn pause(&self, booking: Booking, until: Timestamp) -> Result<Booking, store::Error> {
         let mut next = booking.clone();
         next.lease = None;
-        next.due_at = if planted(Bug::DueTimeForgotten) { None } else { Some(until) };
+        next.due_at = Some(until);
         next.version += 1;
         match self.desk.bookings.save(&booking, &next, self.owner, self.desk.clock.now()).await? {
             Saved::Done => Ok(next),

@@ -1,10 +1,7 @@
 //! What follows from where a booking stands and what happened to it.
 
 use super::{ConfirmedBy, Held, HumanReason, IllegalStep, Outcome, RefusedReason, Resolution, State};
-use crate::{
-    model::seller::OnSilence,
-    planted::{Bug, planted},
-};
+use crate::model::seller::OnSilence;
 
 impl State {
     /// Every pair of state and outcome is decided here, and nowhere else.
@@ -39,9 +36,7 @@ impl State {
                 | Self::Scheduling { customer, held: held @ Held { unsettled: 1.., .. } }
                 | Self::InDoubt { customer, held: held @ Held { unsettled: 1.., .. }, .. },
                 SlotRefused | SlotGone(_),
-            ) if !planted(Bug::SecondRefusalBelieved) => {
-                Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
-            }
+            ) => Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown)),
             (Self::SlotHeld { customer, .. }, GaveUp(reason)) => Ok(ask_human(customer, None, reason)),
             (Self::SlotHeld { customer, .. }, SlotPassed) => Ok(Self::Captured { customer }),
             (
@@ -91,9 +86,6 @@ impl State {
                 | Self::InDoubt { customer, held, .. },
                 Witnessed,
             ) => Ok(scheduled(customer, held, ConfirmedBy::Webhook)),
-            (Self::InDoubt { customer, .. }, WindowOver(OnSilence::AskHuman)) if planted(Bug::HeldLostAtWindowsEnd) => {
-                Ok(ask_human(customer, None, HumanReason::OutcomeUnknown))
-            }
             (Self::InDoubt { customer, held, .. }, WindowOver(OnSilence::AskHuman)) => {
                 Ok(ask_human(customer, Some(held), HumanReason::OutcomeUnknown))
             }
