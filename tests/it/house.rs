@@ -162,16 +162,23 @@ fn no_folder_is_a_drawer_for_odds_and_ends() {
 
 #[test]
 fn production_code_has_no_switch_for_tests() {
+    let patches = fs::read_dir(root().join("tests/mutations")).unwrap().map(|entry| entry.unwrap().path());
+    let mutations = patches.filter(|path| path.extension().is_some_and(|ending| ending == "patch"));
+    let names: Vec<_> = mutations.map(|path| path.file_stem().unwrap().to_str().unwrap().to_owned()).collect();
+    assert!(!names.is_empty());
+    let spellings = names.iter().flat_map(|name| [name.clone(), name.replace('-', "_"), name.replace('-', "")]);
+    let switches: Vec<_> = ["cfg(feature", "cfg!(feature", "debug_assertions", "planted"]
+        .map(str::to_owned)
+        .into_iter()
+        .chain(spellings)
+        .collect();
     let functions = fs::read_dir(root().join("functions")).unwrap().map(|entry| entry.unwrap().path());
-    let crates: Vec<_> = functions.filter(|path| path.is_dir()).chain([root().join("shared")]).collect();
-    for folder in crates {
+    for folder in functions.filter(|path| path.is_dir()).chain([root().join("shared")]) {
         let manifest = fs::read_to_string(folder.join("Cargo.toml")).unwrap();
         assert!(!manifest.contains("[features]"), "{} has features", folder.display());
         for path in sources(&folder.join("src")) {
-            let code = code(&path);
-            for switch in
-                ["cfg(feature", "cfg!(feature", "cfg(debug_assertions", "cfg!(debug_assertions", "cfg!(test", "planted"]
-            {
+            let code = code(&path).to_lowercase();
+            for switch in &switches {
                 assert!(!code.contains(switch), "{} has {switch}", path.display());
             }
         }
