@@ -31,6 +31,11 @@ fn lines(told: &str) -> Vec<Value> {
     told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect()
 }
 
+/// An id of a line: a metric line has it at its top, a log line in its span.
+fn id_of<'a>(line: &'a Value, id: &str) -> &'a Value {
+    if line.get("_aws").is_some() { &line[id] } else { &line["span"][id] }
+}
+
 #[tokio::test(start_paused = true)]
 async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it() {
     let tour = tour().await;
@@ -210,9 +215,9 @@ async fn every_line_has_its_request_and_its_trace() {
     let mut seen = BTreeSet::new();
     for line in lines(&tour.told) {
         for id in ["request.id", "trace.id"] {
-            assert!(line[id].as_str().is_some_and(|id| !id.is_empty()), "no {id}: {line}");
+            assert!(id_of(&line, id).as_str().is_some_and(|id| !id.is_empty()), "no {id}: {line}");
         }
-        seen.insert(line["function"].as_str().unwrap().to_owned());
+        seen.insert(id_of(&line, "function").as_str().unwrap().to_owned());
     }
     assert_eq!(seen.len(), 5, "{seen:?}");
 }
@@ -228,7 +233,7 @@ async fn an_answer_has_its_request_and_its_trace_and_no_more_than_the_root_of_it
     let told = lines(&overheard::kept());
     let request = told.iter().find(|line| line["message"] == "request").unwrap();
     assert_eq!(
-        (request["trace.id"].as_str(), request["request.id"].as_str()),
+        (id_of(request, "trace.id").as_str(), id_of(request, "request.id").as_str()),
         (Some(root), Some(reply.header("x-request-id")))
     );
     let refused = shop.send(http::Method::GET, "/v1/slots/nobody", &[("origin", "https://x.example.com")], "").await;
@@ -272,8 +277,9 @@ async fn one_request_is_followed_from_the_trigger_to_the_booked_call() {
         let told = lines(&overheard::kept());
         let with = |id: &str, value: &Value| -> Vec<&Value> { told.iter().filter(|line| line[id] == *value).collect() };
         let named = |lines: &[&Value], id: &str| lines.iter().find_map(|line| line.get(id).cloned());
-        let request = told.iter().find(|line| line["message"] == "request").map(|line| &line["request.id"]).unwrap();
-        let of_request = with("request.id", request);
+        let request = told.iter().find(|line| line["message"] == "request").unwrap();
+        let request = id_of(request, "request.id");
+        let of_request: Vec<_> = told.iter().filter(|line| id_of(line, "request.id") == request).collect();
         let booking = named(&of_request, "booking.id").or_else(|| {
             let trigger = named(&of_request, "trigger.id").unwrap_or_else(|| panic!("{way:?}: {of_request:?}"));
             named(&with("trigger.id", &trigger), "booking.id")
@@ -281,4 +287,23 @@ async fn one_request_is_followed_from_the_trigger_to_the_booked_call() {
         let of_booking = with("booking.id", &booking.unwrap_or_else(|| panic!("{way:?}: {told:?}")));
         assert!(of_booking.iter().any(|line| line["booking.state"] == "scheduled"), "{way:?}: {of_booking:?}");
     }
+}
+
+/// A batch of the stream holds several bookings, and each one's lines name it in their span.
+#[tokio::test(start_paused = true)]
+async fn worker_lines_name_their_own_booking_in_the_span() {
+    overheard::keep();
+    let shop = Shop::open().await;
+    for number in 1..=3 {
+        shop.book(&format!("k{number}"), None, &lead(number)).await;
+    }
+    shop.settle().await;
+    let told = lines(&overheard::kept());
+    let steps: Vec<_> = told
+        .iter()
+        .filter(|line| line["span"]["function"] == "booking-worker" && line["message"] == "booking.step")
+        .collect();
+    assert!(steps.iter().all(|line| line["booking.id"] == line["span"]["booking.id"]), "{steps:?}");
+    let bookings: BTreeSet<_> = steps.iter().map(|line| line["booking.id"].as_str().unwrap()).collect();
+    assert_eq!(bookings.len(), 3);
 }

@@ -8,6 +8,7 @@ use crate::{
 use frontdesk::edge::telemetry;
 use std::{
     cell::{Cell, RefCell},
+    io,
     sync::{Mutex, Once, PoisonError},
 };
 use tracing::{Level, level_filters::LevelFilter};
@@ -37,11 +38,26 @@ pub fn listen() {
         let off = ["dynoxide", "sim"].map(|name| (name, LevelFilter::OFF));
         let targets = telemetry::targets(Level::TRACE).with_targets(off);
         let targets = targets.and(dynamic_filter_fn(|_, _| !DEAF.get()));
-        let lines = telemetry::Lines::to(hear_line);
+        let layer = telemetry::json_layer(|| Ear).with_filter(targets);
         // A second one is a test's own, scoped or not: it hears instead of this one.
-        drop(tracing_subscriber::registry().with(lines.with_filter(targets)).try_init());
+        drop(tracing_subscriber::registry().with(layer).try_init());
         telemetry::metrics_to(hear_line);
     });
+}
+
+/// Where log lines go: the layer writes each line whole, with its newline.
+struct Ear;
+
+impl io::Write for Ear {
+    fn write(&mut self, line: &[u8]) -> io::Result<usize> {
+        let text = str::from_utf8(line).expect("JSON is UTF-8");
+        hear_line(text.strip_suffix('\n').expect("a whole line"));
+        Ok(line.len())
+    }
+
+    fn flush(&mut self) -> io::Result<()> {
+        Ok(())
+    }
 }
 
 /// Without its end.

@@ -12,7 +12,7 @@ use frontdesk::{
         clock::{SystemClock, deadline},
         http::HttpClients,
         sellers::Source,
-        telemetry::{By, Invocation, Metrics},
+        telemetry::{By, Invocation, Metrics, booking_span, trigger_span},
         timed::Timed,
     },
     flow::{
@@ -37,6 +37,7 @@ use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
+use tracing::{Instrument as _, Span};
 
 const FUNCTION: &str = "booking-worker";
 /// Lines worked on at once, a line a seller; and the records of one line that need nobody's Popin.
@@ -124,7 +125,7 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
             let done = if late(app, *patience) {
                 Err(NotNow)
             } else {
-                Box::pin(take_record(app, sellers, &record, *patience)).await
+                Box::pin(take_record(app, sellers, &record, *patience)).instrument(span_of(&record)).await
             };
             match done {
                 Ok(rests) => (None, rests),
@@ -143,6 +144,17 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
     ended.retain(|ended| telling::tells(sellers, ended));
     telling::tell_all(app, sellers, ended, *patience).await;
     Ok(json!({"batchItemFailures": failures}))
+}
+
+/// Names the booking or the trigger of a record in its log lines.
+fn span_of(record: &EventRecord) -> Span {
+    let (pk, sk) = (text(&record.change.keys, "pk"), text(&record.change.keys, "sk"));
+    let (pk, sk) = (pk.unwrap_or_default(), sk.unwrap_or_default());
+    if let Some((_, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(record)) {
+        return trigger_span(&id);
+    }
+    let booking = keys::parse_booking(&pk).filter(|_| sk == keys::BOOKING);
+    booking.map_or_else(Span::current, |(_, id)| booking_span(&id))
 }
 
 /// The seller whose Popin a record's booking needs; a witness needs nobody's.
@@ -289,7 +301,11 @@ async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
             if late(app, patience) {
                 return Ok(None);
             }
-            advance(app, sellers, &seller, &id, patience).await
+            let advanced = async {
+                let advanced = advance(app, sellers, &seller, &id, patience).await;
+                advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"))
+            };
+            advanced.instrument(booking_span(&id)).await
         },
     ));
     let (mut looked_at, mut failed, mut ended) = (0, 0, Vec::new());
@@ -297,10 +313,7 @@ async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
         looked_at += 1;
         match done {
             Ok(rests) => ended.extend(rests),
-            Err(error) => {
-                failed += 1;
-                tracing::error!(error = %error, "booking.not_advanced");
-            }
+            Err(_) => failed += 1,
         }
     }
     ended.retain(|ended| telling::tells(sellers, ended));

@@ -2,7 +2,7 @@
 
 use crate::{AT_ONCE, App, Ended, FUNCTION, PUT_OFF, late, side_by_side};
 use frontdesk::{
-    edge::telemetry::{By, Metrics},
+    edge::telemetry::{By, Metrics, booking_span},
     flow::{
         advance_booking::Patience,
         write_back::{Post, write_back},
@@ -15,6 +15,7 @@ use frontdesk::{
 };
 use futures_util::StreamExt;
 use jiff::SignedDuration;
+use tracing::Instrument as _;
 
 /// No telling is begun this close to the last step of the worker: it may take five calls.
 const TELLING: SignedDuration = SignedDuration::from_secs(30);
@@ -34,19 +35,19 @@ pub(crate) async fn tell_all(app: &App, sellers: &Sellers, ended: Vec<Ended>, pa
         |_| AT_ONCE,
         |(seller, id)| async move {
             if late(app, patience) {
-                return Ok(());
+                return;
             }
-            match sellers.get(seller.as_str()) {
-                Some(known) => Box::pin(tell(app, known, &id, patience)).await,
-                None => put_off(app, &seller, &id).await,
-            }
+            let told = async {
+                let told = match sellers.get(seller.as_str()) {
+                    Some(known) => Box::pin(tell(app, known, &id, patience)).await,
+                    None => put_off(app, &seller, &id).await,
+                };
+                told.unwrap_or_else(|error| tracing::error!(error = %error, "write_back.not_told"));
+            };
+            told.instrument(booking_span(&id)).await;
         },
     ));
-    while let Some(told) = tellings.next().await {
-        if let Err(error) = told {
-            tracing::error!(error = %error, "write_back.not_told");
-        }
-    }
+    while tellings.next().await.is_some() {}
 }
 
 async fn tell(

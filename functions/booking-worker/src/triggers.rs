@@ -5,7 +5,7 @@ use aws_lambda_events::event::dynamodb::EventRecord;
 use frontdesk::{
     edge::{
         booking_view,
-        telemetry::{By, Metrics},
+        telemetry::{By, Metrics, trigger_span},
     },
     flow::{
         Desk,
@@ -15,6 +15,7 @@ use frontdesk::{
     model::ids::{SellerId, TriggerId},
 };
 use futures_util::StreamExt;
+use tracing::Instrument as _;
 
 /// Of one CRM at once: it counts our calls.
 const AT_ONCE: usize = 4;
@@ -28,15 +29,21 @@ pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<(usize, usize
     let mut runs = Box::pin(side_by_side(
         due,
         |_| AT_ONCE,
-        |(seller, id)| async move { if late(app, patience) { Ok(()) } else { run(app, &seller, &id).await } },
+        |(seller, id)| async move {
+            if late(app, patience) {
+                return Ok(());
+            }
+            let ran = async {
+                let ran = run(app, &seller, &id).await;
+                ran.inspect_err(|error| tracing::error!(error = %error, "trigger.not_run"))
+            };
+            ran.instrument(trigger_span(&id)).await
+        },
     ));
     let (mut looked_at, mut failed) = (0, 0);
     while let Some(done) = runs.next().await {
         looked_at += 1;
-        if let Err(error) = done {
-            failed += 1;
-            tracing::error!(error = %error, "trigger.not_run");
-        }
+        failed += usize::from(done.is_err());
     }
     Ok((looked_at, failed))
 }

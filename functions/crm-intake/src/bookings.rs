@@ -10,7 +10,7 @@ use frontdesk::{
     edge::{
         answer::{self, MOST_WEBHOOK, Problem},
         booking_view::{self, BookingView},
-        proof,
+        proof, telemetry,
     },
     flow::{
         advance_booking::{Patience, Run},
@@ -171,6 +171,7 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
 /// A booking whose time is not over.
 async fn kept(app: &App, seller: &SellerId, id: &str, now: Timestamp) -> Result<Booking, Problem> {
     let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    telemetry::record_booking(&id);
     let booking = app.bookings.get(seller, &id).await.map_err(|error| unavailable(&error))?;
     booking.filter(|booking| !booking.has_lapsed(now)).ok_or_else(Problem::not_found)
 }
@@ -189,6 +190,7 @@ pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str
     let sellers = app.sellers.current(app.clock.now()).await;
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
+    telemetry::record_booking(&id);
     let decision: Decision = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
     let resolution = match (decision.outcome.as_str(), decision.retry) {
         ("scheduled", false) => Resolution::Scheduled,

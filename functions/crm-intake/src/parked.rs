@@ -8,7 +8,7 @@ use crate::{
 use frontdesk::{
     edge::{
         answer::{self, Problem},
-        booking_view,
+        booking_view, telemetry,
     },
     flow::{
         Desk,
@@ -74,6 +74,7 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let sellers = app.sellers.current(now).await;
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = TriggerId::parse(id).map_err(|_| Problem::not_found())?;
+    telemetry::record_trigger(&id);
     let parked = app.bookings.parked(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;
     let parked = parked.ok_or_else(Problem::not_found)?;
     // Whoever it is read back from is of the seller's naming.

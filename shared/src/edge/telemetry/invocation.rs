@@ -1,16 +1,24 @@
-//! Which invocation a line is of: the function, our own request's id, and AWS's trace id.
+//! The ids of the current invocation: its function, Lambda's request id and AWS's trace id. Log lines take them from the
+//! invocation's span; metrics and answers from a task-local, because a span's fields cannot be read back.
 
+use super::deployed;
+use crate::model::ids::{BookingId, TriggerId};
 use lambda_http::{Context, Request, RequestExt as _};
 use serde::ser::SerializeMap;
+use tracing::{Instrument as _, Span, field::Empty};
 
 tokio::task_local! {
     static CURRENT: Invocation;
 }
 
+/// The fields that are recorded once they are known.
+const BOOKING: &str = "booking.id";
+const TRIGGER: &str = "trigger.id";
+
 /// The header that AWS has a trace in, `Root=1-5759e988-bd862e3fe1be46a994272793`.
 pub const TRACE: &str = "x-amzn-trace-id";
 
-/// One call of a function by Lambda. What is told while it runs has its ids.
+/// One call of a function by Lambda.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invocation {
     pub function: &'static str,
@@ -35,21 +43,64 @@ impl Invocation {
         Self { function, request, trace }
     }
 
-    /// Whatever `work` tells is told with these ids.
-    pub async fn run<F: Future>(self, work: F) -> F::Output {
-        CURRENT.scope(self, work).await
+    /// Runs `work` with these ids in its log lines, metrics and answer.
+    pub fn run<F: Future>(self, work: F) -> impl Future<Output = F::Output> {
+        let span = self.span();
+        CURRENT.scope(self, work).instrument(span)
     }
 
-    /// What every line of it has at its end.
+    /// At the level of errors, so that no `LOG_LEVEL` filters it out. It has no parent: only the innermost span is logged,
+    /// so each has all the ids.
+    fn span(&self) -> Span {
+        tracing::error_span!(
+            parent: None,
+            "invocation",
+            function = deployed(self.function),
+            request.id = self.request,
+            trace.id = self.trace,
+            booking.id = Empty,
+            trigger.id = Empty,
+        )
+    }
+
+    /// The ids at the end of a metric line.
     pub(super) fn ids<M: SerializeMap>(&self, line: &mut M) -> Result<(), M::Error> {
         line.serialize_entry("request.id", &self.request)?;
         self.trace.iter().try_for_each(|trace| line.serialize_entry("trace.id", trace))
     }
 
-    /// What is running now, if anything is.
+    /// The invocation of the current task.
     pub fn current() -> Option<Self> {
         CURRENT.try_with(Clone::clone).ok()
     }
+}
+
+/// For an invocation that is about one booking: adds its id to the log lines from here on.
+pub fn record_booking(id: &BookingId) {
+    Span::current().record(BOOKING, id.as_str());
+}
+
+/// For an invocation that is about one trigger: adds its id to the log lines from here on.
+pub fn record_trigger(id: &TriggerId) {
+    Span::current().record(TRIGGER, id.as_str());
+}
+
+/// For one booking among several of an invocation: the invocation's span with this id.
+pub fn booking_span(id: &BookingId) -> Span {
+    let span = current_span();
+    span.record(BOOKING, id.as_str());
+    span
+}
+
+/// For one trigger among several of an invocation: the invocation's span with this id.
+pub fn trigger_span(id: &TriggerId) -> Span {
+    let span = current_span();
+    span.record(TRIGGER, id.as_str());
+    span
+}
+
+fn current_span() -> Span {
+    CURRENT.try_with(Invocation::span).unwrap_or_else(|_| Span::none())
 }
 
 /// `1-5759e988-bd862e3fe1be46a994272793` out of a trace header.

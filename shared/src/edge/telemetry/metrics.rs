@@ -1,6 +1,6 @@
 //! Metrics in the embedded metric format: CloudWatch reads them out of a log line.
 
-use super::{Invocation, TAKER, deployed};
+use super::{Invocation, METRICS_SINK, deployed};
 use jiff::Timestamp;
 use serde::{Serialize, Serializer, ser::SerializeMap as _};
 
@@ -22,12 +22,12 @@ enum Amount {
 }
 
 impl Metrics {
-    /// So many more. None is not told: it would cost its bytes in every line, and a sum does not miss it.
+    /// Adds to a counter. Zero is skipped to save log bytes.
     pub fn count(&mut self, name: &'static str, value: usize) -> &mut Self {
         if value == 0 { self } else { self.put(name, Amount::Count(value)) }
     }
 
-    /// How many there are; none is a number, too.
+    /// Sets a gauge. Zero is written, too.
     pub fn amount(&mut self, name: &'static str, value: usize) -> &mut Self {
         self.put(name, Amount::Count(value))
     }
@@ -36,7 +36,7 @@ impl Metrics {
         self.put(name, Amount::Seconds(value))
     }
 
-    /// What is put twice is as it was put last.
+    /// The last value wins.
     fn put(&mut self, name: &'static str, value: Amount) -> &mut Self {
         match self.0.iter_mut().find(|metric| metric.name == name) {
             Some(metric) => metric.value = value,
@@ -47,8 +47,8 @@ impl Metrics {
 
     /// Writes the line. Dimensions are names, never people.
     pub fn emit(&self, function: &'static str, by: By<'_>, now: Timestamp) {
-        if let Some(take) = TAKER.get().filter(|_| !self.0.is_empty()) {
-            take(&self.line(function, by, now));
+        if let Some(write) = METRICS_SINK.get().filter(|_| !self.0.is_empty()) {
+            write(&self.line(function, by, now));
         }
     }
 
