@@ -148,13 +148,14 @@ def check_functions(sam, functions):
 
 
 def check_set_aside(functions):
-    """What the page on deploying says of it."""
-    page = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    """The documents name the reserved concurrency of the template."""
     least = UNRESERVED + sum(SET_ASIDE.values())
-    require(f"whole limit is under {least} " in page, "infra/README.md", f"does not say that an account needs {least}")
-    again = re.findall(r"--function-name (\S+) --reserved-concurrent-executions ([1-9]\d*)", page)
+    deploy = (ROOT / "infra" / "README.md").read_text(encoding="utf-8")
+    require(f"whole limit is under {least} " in deploy, "infra/README.md", f"does not say that an account needs {least}")
+    operate = (ROOT / "infra" / "OPERATIONS.md").read_text(encoding="utf-8")
+    restored = re.findall(r"--function-name (\S+) --reserved-concurrent-executions ([1-9]\d*)", operate)
     wanted = [(f["FunctionName"]["Fn::Sub"].replace("${AWS::StackName}", "frontdesk"), str(SET_ASIDE.get(name))) for name, f in functions.items()]
-    require(again and set(again) <= set(wanted), "infra/README.md", f"sets aside {again}, and the template {SET_ASIDE}")
+    require(restored and set(restored) <= set(wanted), "infra/OPERATIONS.md", f"restores {restored}, and the template reserves {SET_ASIDE}")
 
 
 def check_runtime(document, cloud):

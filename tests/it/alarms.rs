@@ -117,28 +117,31 @@ async fn what_is_looked_at_is_told_under_that_name() {
     }
 }
 
-/// As GitHub makes an anchor of a heading.
+/// The anchor that GitHub gives a heading.
 fn anchor(heading: &str) -> String {
     let kept = heading.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
     kept.replace(' ', "-")
 }
 
 #[test]
-fn every_alarm_leads_to_a_heading_of_the_runbook_and_every_heading_has_its_alarm() {
-    let readme = read("infra/README.md");
-    let runbook = readme.split("\n## Runbook\n").nth(1).unwrap().split("\n## ").next().unwrap();
-    let headings: BTreeSet<String> = runbook.lines().filter_map(|line| line.strip_prefix("### ")).map(anchor).collect();
+fn every_alarm_links_to_its_runbook_section() {
     let template = template();
+    assert_eq!(template["Parameters"]["RunbookUrl"]["Default"], "infra/RUNBOOK.md");
+    let runbook = read("infra/RUNBOOK.md");
+    let sections = runbook.split("\n## ").skip(1).map(|section| section.split_once('\n').unwrap());
+    let sections: BTreeMap<String, &str> = sections.map(|(heading, text)| (anchor(heading), text)).collect();
     let mut linked = BTreeSet::new();
     for (id, alarm) in resources(&template, "AWS::CloudWatch::Alarm") {
         let description = text(&alarm["AlarmDescription"]);
         let (_, to) =
-            description.split_once(" ${RunbookUrl}#").unwrap_or_else(|| panic!("{id} leads nowhere: {description}"));
-        assert!(headings.contains(to), "{id} leads to {to}, and there are {headings:?}");
-        assert!(!alarm["AlarmActions"].as_sequence().unwrap().is_empty(), "{id} tells nobody");
+            description.split_once(" ${RunbookUrl}#").unwrap_or_else(|| panic!("{id} has no link: {description}"));
+        let section =
+            sections.get(to).unwrap_or_else(|| panic!("{id} links to {to}, not one of {:?}", sections.keys()));
+        assert!(section.contains(&format!("`{id}`")), "section {to} does not name {id}");
+        assert!(!alarm["AlarmActions"].as_sequence().unwrap().is_empty(), "{id} notifies nobody");
         linked.insert(to.to_owned());
     }
-    assert_eq!(linked, headings);
+    assert!(sections.keys().eq(&linked), "sections without an alarm: {:?}", sections.keys());
 }
 
 #[test]
