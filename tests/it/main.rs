@@ -22,6 +22,7 @@ mod house;
 mod identity;
 mod infra;
 mod join;
+mod operations;
 mod owed;
 mod person_key;
 mod phones;
