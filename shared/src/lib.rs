@@ -1,4 +1,4 @@
-//! Frontdesk: takes widget events, keeps the diary of free slots, and books calls; the layers are told in DESIGN order, bottom-up.
+//! Frontdesk: takes widget events, keeps the diary of free slots, and books calls; README.md has the layers, bottom-up.
 
 pub mod crm;
 pub mod edge;

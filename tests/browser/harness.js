@@ -326,7 +326,7 @@ const tally = (lines) => {
   return [...counts].sort(([a], [b]) => (a < b ? -1 : 1));
 };
 
-/** DESIGN section 3: a call's event, and a meeting's confirmation with its slot, are one however often they are said. */
+/** A call's event, and a meeting's confirmation with its slot, are one however often they are said. */
 function distinct(said) {
   const known = new Set();
   return said.filter((event) => {

@@ -1,8 +1,9 @@
-//! What each request costs: DynamoDB calls are counted, not timed. README prints the same table.
+//! What each request costs: DynamoDB calls are counted, not timed. tests/PERFORMANCE.md prints the same table.
 
 use http::Method;
 use serde_json::json;
 use system_tests::{
+    pages::page,
     shop::{Shop, lead, page_id},
     written_back::{origin, trigger, written_back},
 };
@@ -15,7 +16,7 @@ fn operations(shop: &Shop) -> Vec<String> {
 }
 
 #[tokio::test(start_paused = true)]
-async fn each_request_makes_the_calls_that_the_readme_tells() {
+async fn each_request_makes_the_calls_of_the_page() {
     let shop = Shop::open().await;
     operations(&shop);
     let event = |n: u32| json!({"id": page_id(n), "source": "popin", "name": "popin_open", "data": {"uid": "u"}});
@@ -93,10 +94,10 @@ async fn each_request_makes_the_calls_that_the_readme_tells() {
         "a sweep with nothing due: Query Query Query Query Query",
     ];
     assert_eq!(told, expected);
-    let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
+    let page = page("tests/PERFORMANCE.md");
     for (what, calls) in &table {
         let row = if calls.is_empty() { format!("| {what} | 0 |") } else { format!("| {what} | {} |", calls.len()) };
-        assert!(readme.contains(&row), "README's table lacks: {row}");
+        assert!(page.contains(&row), "the page's table lacks: {row}");
     }
 }
 
@@ -118,7 +119,6 @@ async fn an_end_that_is_told_costs_six_calls_more_and_four_for_each_further_dest
             own.chain(["UpdateItem", "PutItem", "PutItem", "UpdateItem"].repeat(told)).map(str::to_owned).collect();
         assert_eq!(calls[calls.len() - expected.len()..], expected, "{calls:?}");
         let row = format!("| a booking that the stream runs, {row} | {} |", calls.len());
-        let readme = std::fs::read_to_string(concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md")).unwrap();
-        assert!(readme.contains(&row), "README's table lacks: {row}");
+        assert!(page("tests/PERFORMANCE.md").contains(&row), "the page's table lacks: {row}");
     }
 }

@@ -1,10 +1,11 @@
-//! What a million costs, by a price list and by what was counted; README prints the table.
+//! What a million costs, by a price list and by what was counted; tests/PERFORMANCE.md prints the table.
 
 use local::dynamodb::DbCall;
 use serde_json::{Value, json};
-use std::{env, fmt::Write as _, fs};
+use std::{fmt::Write as _, fs};
 use system_tests::{
     overheard,
+    pages::assert_block,
     shop::{Reply, Shop, lead, page_id, sellers},
 };
 
@@ -228,18 +229,8 @@ fn print(rows: &[(&str, Cost)]) -> String {
 }
 
 #[tokio::test(start_paused = true)]
-async fn readme_prints_what_a_million_costs() {
-    let path = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
-    let readme = fs::read_to_string(path).unwrap();
-    let (before, rest) = readme.split_once("<!-- costs: begin -->\n").unwrap();
-    let (printed, after) = rest.split_once("<!-- costs: end -->").unwrap();
-    let rows = table().await;
-    let counted = print(&rows);
-    if env::var_os("UPDATE").is_some() {
-        fs::write(path, format!("{before}<!-- costs: begin -->\n{counted}<!-- costs: end -->{after}")).unwrap();
-        return;
-    }
-    assert_eq!(printed, counted, "UPDATE=1 prints it");
+async fn page_prints_what_a_million_costs() {
+    assert_block("tests/PERFORMANCE.md", "costs", &print(&table().await));
 }
 
 /// The floor for durable and told apart from its copies.

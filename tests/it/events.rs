@@ -78,7 +78,7 @@ async fn fifty_copies_without_an_id_or_a_time_are_one_event_too() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trap_24_a_second_missed_call_is_not_swallowed_but_a_copy_within_ten_minutes_is() {
+async fn a_second_missed_call_is_not_swallowed_but_a_copy_within_ten_minutes_is() {
     let shop = Shop::open().await;
     // In the middle of a bucket, so that copies fall on both sides of a border.
     shop.advance(5 * 60);

@@ -1,4 +1,4 @@
-//! The rules of the house (DESIGN section 1), held by reading the sources.
+//! The rules of the house (shared/README.md), held by reading the sources.
 
 use std::{
     collections::BTreeSet,

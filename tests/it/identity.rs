@@ -53,7 +53,7 @@ async fn deliver(shop: &Shop, sent: &Sent, headers: &[(&str, &str)]) -> bool {
     reply.body["stored"] == true || reply.body["accepted"] == 1
 }
 
-/// What has no id and no time of its own is told by its whole body within 10 minutes of the first (DESIGN section 3), so
+/// What has no id and no time of its own is told by its whole body within 10 minutes of the first, so
 /// hours later it is another event: a meeting may be handed to another host, back, and over again, and Chili Piper sends
 /// the same body each time.
 const ONLY_A_WINDOW: [(Family, &str); 1] = [(Family::ChiliPiperWebhook, "Updated")];

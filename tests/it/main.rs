@@ -14,6 +14,7 @@ mod crm_stories;
 mod crm_tokens;
 mod diary;
 mod disagree;
+mod documents;
 mod drain;
 mod events;
 mod forget;

@@ -250,6 +250,31 @@ fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
     }
 }
 
+/// The packages that Frontdesk is built on, and one file where each does its work.
+const BUILT_ON: [(&str, &str); 8] = [
+    ("aws-config", "shared/src/edge/aws.rs"),
+    ("aws-sdk-dynamodb", "shared/src/store/events.rs"),
+    ("lambda_http", "functions/event-intake/src/main.rs"),
+    ("lambda_runtime", "functions/booking-worker/src/main.rs"),
+    ("reqwest", "shared/src/edge/http.rs"),
+    ("serde", "shared/src/model/seller/document.rs"),
+    ("serde_json", "shared/src/edge/answer.rs"),
+    ("tokio", "functions/slot-cache/src/main.rs"),
+];
+
+#[test]
+fn eight_packages_are_direct_dependencies_and_do_the_work() {
+    let tree = Tree::read(TARGETS[0]);
+    for (package, file) in BUILT_ON {
+        let source = fs::read_to_string(root().join(file)).unwrap_or_else(|e| panic!("{file}: {e}"));
+        let code: String = source.lines().filter(|line| !line.trim_start().starts_with("//")).collect();
+        assert!(code.contains(&format!("{}::", package.replace('-', "_"))), "{file} does not use {package}");
+        let own = if file.starts_with("shared/") { "frontdesk" } else { file.split('/').nth(1).unwrap() };
+        let mut direct = tree.packages[tree.id(own)]["dependencies"].as_array().unwrap().iter();
+        assert!(direct.any(|dep| dep["name"] == package && dep["kind"].is_null()), "{own} does not name {package}");
+    }
+}
+
 /// A dependency is one that some source names. Two are there for what they turn on elsewhere.
 #[test]
 fn every_dependency_is_used() {

@@ -6,7 +6,7 @@ use serde_json::json;
 use system_tests::shop::{Shop, WEBHOOK_KEY, lead, page_id, sellers};
 
 #[tokio::test(start_paused = true)]
-async fn trap_19_our_own_calls_come_back_as_events_and_start_nothing() {
+async fn our_own_calls_come_back_as_events_and_start_nothing() {
     let shop = Shop::open().await;
     assert_eq!(shop.book("k1", Some(10), &lead(1)).await.status, 201);
     shop.settle().await;
@@ -18,7 +18,7 @@ async fn trap_19_our_own_calls_come_back_as_events_and_start_nothing() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trap_20_a_uid_alone_is_stored_and_is_nobodys_lead() {
+async fn a_uid_alone_is_stored_and_is_nobodys_lead() {
     let shop = Shop::open().await;
     let event = json!({"id": page_id(1), "source": "popin", "name": "popin_open", "data": {"uid": "u-1"}});
     assert_eq!(shop.collect(json!([event])).await.body["accepted"], 1);
@@ -28,7 +28,7 @@ async fn trap_20_a_uid_alone_is_stored_and_is_nobodys_lead() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trap_22_what_is_unknown_gets_a_2xx_and_is_kept_with_a_reason() {
+async fn what_is_unknown_gets_a_2xx_and_is_kept_with_a_reason() {
     let shop = Shop::open().await;
     for (body, reason) in [
         (r#"{"event":"popin_brand_new"}"#, "unknown_name"),
@@ -48,7 +48,7 @@ async fn trap_22_what_is_unknown_gets_a_2xx_and_is_kept_with_a_reason() {
 }
 
 #[tokio::test(start_paused = true)]
-async fn trap_23_every_key_that_is_valid_lets_in_and_a_path_secret_may_be_asked_for_besides() {
+async fn every_key_that_is_valid_lets_in_and_a_path_secret_may_be_asked_for_besides() {
     let path_secret = "an-unguessable-path-0123";
     let shop = Shop::with(sellers(|seller| {
         seller["webhooks"]["popin"] =
@@ -80,7 +80,7 @@ async fn trap_23_every_key_that_is_valid_lets_in_and_a_path_secret_may_be_asked_
 }
 
 #[tokio::test(start_paused = true)]
-async fn trap_29_what_a_page_claims_is_of_its_own_origin_or_not_stored() {
+async fn what_a_page_claims_is_of_its_own_origin_or_not_stored() {
     let shop = Shop::open().await;
     let from = |page: &str| json!([{"id": page_id(1), "source": "popin", "name": "popin_open", "page": page}]);
     for page in ["https://evil.example/", "https://shop.example.com.evil.example/", "javascript:alert(1)"] {

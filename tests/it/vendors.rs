@@ -1,12 +1,15 @@
-//! Every name that a vendor has, through the front door: right kind, right subject, right trust; README prints the same.
+//! Every name that a vendor has, through the front door: right kind, right subject, right trust; event-intake's README.md prints the same.
 
 use frontdesk::vendors::{Family, TABLE};
 use http::Method;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
-use system_tests::shop::{Shop, WEBHOOK_KEY, page_id, sellers};
+use system_tests::{
+    pages::assert_block,
+    shop::{Shop, WEBHOOK_KEY, page_id, sellers},
+};
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const PAGE: &str = "functions/event-intake/README.md";
 
 fn fixture(family: Family, name: &str) -> Value {
     let file = format!("{}.json", name.replace(':', "_"));
@@ -87,34 +90,18 @@ async fn every_name_of_the_table_comes_in_with_its_kind_subject_and_trust() {
 }
 
 #[test]
-fn the_readme_prints_the_table() {
+fn page_prints_the_table() {
     let mut families: BTreeMap<&str, Vec<String>> = BTreeMap::new();
     for (family, name, kind) in TABLE {
         families.entry(family.as_str()).or_default().push(format!("`{name}` {}", kind.as_str()));
     }
     let rows = families.into_iter().map(|(family, names)| format!("| {family} | {} |", names.join(", ")));
-    printed(
-        "events",
-        &["| family | name and kind |".to_owned(), "|---|---|".to_owned()].into_iter().chain(rows).collect::<Vec<_>>(),
-    );
-}
-
-/// README's block of that name holds just these lines; `UPDATE=1` writes them, and the change is reviewed like any other.
-fn printed(block: &str, lines: &[String]) {
-    let (begin, end) = (format!("<!-- {block}: begin -->\n"), format!("<!-- {block}: end -->"));
-    let readme = fs::read_to_string(README).unwrap();
-    let (before, rest) = readme.split_once(&begin).unwrap_or_else(|| panic!("README has no block {block}"));
-    let (now, after) = rest.split_once(&end).unwrap();
-    let should = format!("{}\n", lines.join("\n"));
-    if frontdesk::edge::env::variable("UPDATE").is_some() {
-        fs::write(README, format!("{before}{begin}{should}{end}{after}")).unwrap();
-    } else {
-        assert_eq!(now, should, "README's block {block} is not what the code says: UPDATE=1 rewrites it");
-    }
+    let head = ["| family | name and kind |".to_owned(), "|---|---|".to_owned()];
+    assert_block(PAGE, "events", &head.into_iter().chain(rows).collect::<Vec<_>>().join("\n"));
 }
 
 #[tokio::test(start_paused = true)]
-async fn the_readme_shows_a_stored_item_of_each_family_as_it_is() {
+async fn page_shows_a_stored_item_of_each_family() {
     let shop = Shop::with(sellers(|_| {})).await;
     let shown = [
         (Family::PopinPage, "popin_captured"),
@@ -144,5 +131,5 @@ async fn the_readme_shows_a_stored_item_of_each_family_as_it_is() {
         lines.push(text);
     }
     lines.push("```".to_owned());
-    printed("items", &lines);
+    assert_block(PAGE, "items", &lines.join("\n"));
 }

@@ -6,6 +6,7 @@ pub mod crash;
 pub mod crm_ways;
 pub mod load;
 pub mod overheard;
+pub mod pages;
 pub mod race;
 pub mod shop;
 pub mod simulation;

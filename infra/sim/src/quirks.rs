@@ -1,4 +1,4 @@
-//! PHP's other types (`spec/vendors.md`, trap 14): the same facts, as a careless back end would encode them.
+//! PHP's other types: the same facts, as a careless back end would encode them.
 
 use base64::Engine as _;
 use base64::prelude::BASE64_STANDARD;

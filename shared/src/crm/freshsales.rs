@@ -1,4 +1,4 @@
-//! Freshsales: a workflow's webhook, whose body the shop lays out itself (crm.md, 1.11).
+//! Freshsales: a workflow's webhook, whose body the shop lays out itself.
 
 use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook" (crm.md, 1.1 to 1.3).
+//! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook".
 
 use super::{Arrival, Batch, Form, Unread, back, body, echo, fields::Fields};
 use crate::model::{

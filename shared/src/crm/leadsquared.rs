@@ -1,4 +1,4 @@
-//! `LeadSquared`: a lead that is flat, or `Before` and `After`, or alone in a list (crm.md, 1.10).
+//! `LeadSquared`: a lead that is flat, or `Before` and `After`, or alone in a list.
 
 use super::{Arrival, Batch, Form, Unread, body, echo, fields::Fields};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! Pipedrive's webhooks, version 2: a person comes whole, a deal names one (crm.md, 1.12).
+//! Pipedrive's webhooks, version 2: a person comes whole, a deal names one.
 
 use super::{Arrival, Batch, Form, Unread, body, echo, fields::text};
 use crate::model::{

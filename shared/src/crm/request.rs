@@ -1,4 +1,4 @@
-//! Our own booking request (DESIGN section 2), which is also what `standard` carries.
+//! Our own booking request, which is also what `standard` carries.
 
 use super::Unusable;
 use crate::model::{

@@ -1,4 +1,4 @@
-//! Salesforce: the outbound message (SOAP), the flow's HTTP callout, and the platform event (crm.md, 1.5 to 1.7).
+//! Salesforce: the outbound message (SOAP), the flow's HTTP callout, and the platform event.
 
 use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
 use crate::model::{connector::Connector, origin::Origin, seller::crm::Salesforce, trigger::Told, trust::Trust};

@@ -1,4 +1,4 @@
-//! Shopify's webhooks: customers and orders, signed over the raw body (crm.md, 1.14).
+//! Shopify's webhooks: customers and orders, signed over the raw body.
 
 use super::{Arrival, Batch, Form, Unread, body};
 use crate::model::{

@@ -1,4 +1,4 @@
-//! Standard Webhooks 1.0.0: v1, an HMAC over id, time and body, and v1a, an ed25519 signature (crm.md, 1.15).
+//! Standard Webhooks 1.0.0: v1, an HMAC over id, time and body, and v1a, an ed25519 signature.
 
 use super::{Arrival, Unusable, fields::Fields, request};
 use crate::model::{

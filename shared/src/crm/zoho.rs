@@ -1,4 +1,4 @@
-//! Zoho: the workflow's webhook as JSON or a form, and the notification channel (crm.md, 1.8 and 1.9).
+//! Zoho: the workflow's webhook as JSON or a form, and the notification channel.
 
 use super::{Arrival, Batch, Form, Unread, Unusable, body, echo, fields::Fields};
 use crate::model::{

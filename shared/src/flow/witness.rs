@@ -205,7 +205,7 @@ impl Sighting {
         in_time && customer && booking.witnessed_at.is_none() && booking.state.held().is_some()
     }
 
-    /// The webhook's `user_id` is what the capture's `customer_id` encodes (vendors.md, trap 4): a hint, and never the
+    /// The webhook's `user_id` is what the capture's `customer_id` encodes: a hint, and never the
     /// only thing that ties the two.
     fn is_about(&self, customer: &CustomerId) -> bool {
         let decoded = STANDARD.decode(customer.as_str()).ok().and_then(|bytes| String::from_utf8(bytes).ok());

@@ -12,7 +12,7 @@ pub struct Backoff {
 }
 
 impl Backoff {
-    /// What Popin did not do is tried again: 2 s at first, 5 minutes at most (DESIGN section 5).
+    /// What Popin did not do is tried again: 2 s at first, 5 minutes at most.
     pub const ATTEMPT: Self =
         Self { base: SignedDuration::from_secs(2), most: SignedDuration::from_mins(5), jitter: 0.2 };
 

@@ -8,7 +8,7 @@ use jiff::{SignedDuration, Timestamp};
 use std::collections::BTreeMap;
 
 /// A moment that can be booked. `vendor_time` is Popin's own spelling, date and time joined by one blank: it is sent
-/// back as it is and never re-formatted (vendors.md, trap 7).
+/// back as it is and never re-formatted.
 #[derive(Clone, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub struct Slot {
     pub start: Timestamp,

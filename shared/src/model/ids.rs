@@ -38,7 +38,7 @@ ids! {
     BookingId: |id| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'),
     /// A trigger that made no booking, by the keyed hash of its connector and key: the same trigger again has the same id.
     TriggerId: |id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
-    /// Deterministic: the same event again has the same id (DESIGN section 3, Identity).
+    /// Deterministic: the same event again has the same id.
     EventId: |id| (1..=96).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#'),
     /// The id that a page gave an event: a UUID in its hyphenated form, lower case.
     PageEventId: |id| id.len() == 36 && id.bytes().enumerate().all(|(at, b)| match at {
@@ -49,7 +49,7 @@ ids! {
     Subject: |id| (1..=256).contains(&id.len()),
     /// One table of the vendors' names. It is part of a key, and has no order.
     TableVersion: |id| (1..=32).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_alphanumeric()),
-    /// Popin's customer: opaque bytes, sent back as they came (vendors.md, trap 4).
+    /// Popin's customer: opaque bytes, sent back as they came.
     CustomerId: |id| (1..=512).contains(&id.len()),
 }
 

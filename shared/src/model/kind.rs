@@ -1,4 +1,4 @@
-//! Our words for what happened, the same for all vendors (DESIGN section 3).
+//! Our words for what happened, the same for all vendors.
 
 macro_rules! kinds { ($($kind:ident => $word:literal),+ $(,)?) => {
     #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]

@@ -1,4 +1,4 @@
-//! A phone number, E.164 once and for all (vendors.md, trap 3).
+//! A phone number, E.164 once and for all.
 
 use super::sensitive::Sensitive;
 use phonelib::{PhoneNumber, PhoneNumberType};

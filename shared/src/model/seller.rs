@@ -1,4 +1,4 @@
-//! The sellers document (DESIGN section 6): a fault names the seller and the field, never the value.
+//! The sellers document: a fault names the seller and the field, never the value.
 
 use super::{
     diary::SlotRules, hash, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive, write_back::Destination,
@@ -152,7 +152,7 @@ fn ten_seconds() -> SignedDuration {
     SignedDuration::from_secs(10)
 }
 
-/// Popin's pages spell it in two ways (vendors.md, trap 1).
+/// Popin's pages spell it in two ways.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, Deserialize)]
 #[serde(rename_all = "snake_case")]
 pub enum PinField {

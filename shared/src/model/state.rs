@@ -1,4 +1,4 @@
-//! The booking saga (DESIGN section 5): where a booking stands, and what can happen to it.
+//! The booking saga: where a booking stands, and what can happen to it.
 
 mod transition;
 

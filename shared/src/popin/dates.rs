@@ -1,4 +1,4 @@
-//! Popin's date face: one appointment in four spellings (vendors.md, traps 7 to 11).
+//! Popin's date face: one appointment in four spellings.
 
 use crate::model::{diary::Slot, instant};
 use jiff::{
@@ -67,7 +67,7 @@ mod tests {
     use jiff::civil::date;
 
     #[test]
-    fn trap_9_twelve_is_midnight_in_the_morning_and_noon_after_it() {
+    fn twelve_is_midnight_in_the_morning_and_noon_after_it() {
         assert_eq!(slot("Thu, 25 Sep 2025 12:00 AM"), Some(date(2025, 9, 25).at(0, 0, 0, 0)));
         assert_eq!(slot("Thu, 25 Sep 2025 12:30 PM"), Some(date(2025, 9, 25).at(12, 30, 0, 0)));
     }
@@ -92,14 +92,14 @@ mod tests {
     }
 
     #[test]
-    fn trap_8_a_weekday_that_contradicts_its_date_is_refused() {
+    fn a_weekday_that_contradicts_its_date_is_refused() {
         assert_eq!(slot("Fri, 25 Sep 2025 03:15 PM"), None);
         assert_eq!(slot("Thu, 31 Sep 2025 03:15 PM"), None);
         assert_eq!((slot_date("Fri, 25 Sep 2025"), slot_date("Thu, 31 Sep 2025")), (None, None));
     }
 
     #[test]
-    fn trap_7_the_webhook_spells_the_date_in_two_ways() {
+    fn the_webhook_spells_the_date_in_two_ways() {
         let evening = Some(date(2026, 2, 27).at(21, 30, 0, 0));
         assert_eq!(appointment("27-Feb-2026", "09:30 PM"), evening);
         assert_eq!(appointment("27-2-2026", "09:30 PM"), evening);
@@ -107,7 +107,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_11_the_reply_is_compared_without_its_year() {
+    fn the_reply_is_compared_without_its_year() {
         let asked = slot("Fri, 19 Sep 2025 07:30 PM").unwrap();
         assert_eq!(reply_agrees("Fri, Sep 19 | 07:30 PM", asked), Some(true));
         assert_eq!(reply_agrees("Fri, Sep 19 | 08:30 PM", asked), Some(false));
@@ -116,7 +116,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_10_a_clock_change_drops_a_gap_and_takes_the_earlier_of_two() {
+    fn a_clock_change_drops_a_gap_and_takes_the_earlier_of_two() {
         let berlin = zone("Europe/Berlin").unwrap();
         assert_eq!(instant(date(2026, 3, 29).at(2, 30, 0, 0), &berlin), None);
         let twice = instant(date(2026, 10, 25).at(2, 30, 0, 0), &berlin).unwrap();

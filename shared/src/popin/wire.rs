@@ -1,4 +1,4 @@
-//! Bodies as Popin documents them; answers are read leniently, as a PHP back end may spell them (vendors.md, trap 14).
+//! Bodies as Popin documents them; answers are read leniently, as a PHP back end may spell them.
 
 use serde::Serialize;
 use serde_json::{Map, Value};
@@ -134,7 +134,7 @@ mod tests {
     use serde_json::json;
 
     #[test]
-    fn trap_14_slots_are_an_array_or_an_object_of_index() {
+    fn slots_are_an_array_or_an_object_of_index() {
         let body = json!({"availability": [{"date": "Wed, 24 Sep 2025", "slots": {"3": "01:45 PM", "4": "02:00 PM"}}, {"date": "Thu, 25 Sep 2025", "slots": []}], "slotDiff": "15", "timezone": "Asia/Kolkata"});
         let read = availability(&body).unwrap();
         assert_eq!(read.days[0], ("Wed, 24 Sep 2025".into(), vec!["01:45 PM".into(), "02:00 PM".into()]));
@@ -149,7 +149,7 @@ mod tests {
     }
 
     #[test]
-    fn trap_16_a_yes_is_one_in_any_spelling() {
+    fn a_yes_is_one_in_any_spelling() {
         for yes in [json!(1), json!("1"), json!(true), json!(1.0)] {
             assert_eq!(status(&json!({"status": yes})), Some(true));
         }

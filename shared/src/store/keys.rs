@@ -1,4 +1,4 @@
-//! Every key is spelled here; the test asserts the strings of README's table.
+//! Every key is spelled here; the test asserts the strings of the table in shared/README.md.
 
 use crate::model::{
     event::Place,
@@ -217,7 +217,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn keys_are_spelled_as_the_readme_has_them() {
+    fn keys_are_spelled_as_the_page_has_them() {
         let acme = SellerId::parse("acme").unwrap();
         let at: Timestamp = "2026-11-23T05:00:00Z".parse().unwrap();
         let id = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();

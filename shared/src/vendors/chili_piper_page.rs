@@ -12,14 +12,14 @@ pub(super) fn is_chatter(action: &str) -> bool {
 }
 
 /// `data` is the whole message, `{action, args}`; the vendor's own examples show the fields flat, and `REDIRECT` has its
-/// `url` beside the action, so a field is looked for in both places. `args` may be of any type (vendors.md, trap 30).
+/// `url` beside the action, so a field is looked for in both places. `args` may be of any type.
 pub(super) fn read<'e>(action: &'e str, data: &Value) -> Found<'e> {
     let family = Family::ChiliPiperPage;
     let id = |key| fields::id(data.get("args").and_then(|args| args.get(key))).or_else(|| fields::id(data.get(key)));
     let (event, route) = (id("eventId"), id("routeId"));
     let name = Some(action).filter(|action| !action.is_empty());
     // Only the confirmation is sent to several listeners and frames. A meeting that moves keeps its id and gets another
-    // slot, so both are part of the key (trap 28).
+    // slot, so both are part of the key.
     if let Some(event) = event.clone().filter(|_| action == "booking-confirmed") {
         let (start, end) = (fields::moment(slot(data, "start")), fields::moment(slot(data, "end")));
         let key = Some(hash::short(&[family.as_str(), action, &event, &start, &end]));

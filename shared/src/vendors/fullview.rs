@@ -5,7 +5,7 @@ use crate::model::hash;
 use serde_json::Value;
 
 /// The name comes bare or as the browser's event type. The vendor fires once per open tab, so call and name make the
-/// event (vendors.md, trap 31); one that we do not know may happen twice in a call, and keeps the page's id.
+/// event; one that we do not know may happen twice in a call, and keeps the page's id.
 pub(super) fn read<'e>(name: &'e str, detail: &Value) -> Found<'e> {
     let family = Family::FullviewPage;
     let name = name.strip_prefix("fullview:").unwrap_or(name);

@@ -9,13 +9,13 @@ use serde_json::Value;
 
 const PREFIX: &str = "popin_outgoing_call_";
 
-/// Told by the name alone: both families may hit one URL, and their shapes overlap (vendors.md, trap 26).
+/// Told by the name alone: both families may hit one URL, and their shapes overlap.
 pub(super) fn is_outgoing(body: &Value) -> bool {
     name(body.get("event")).is_some_and(|name| name.starts_with(PREFIX))
 }
 
 /// Only the first event's payload is documented, so every field may be absent. Times count in seconds, and two stages of
-/// a call may share one (trap 25): the name is part of the key, and so is the participant whose network failed.
+/// a call may share one: the name is part of the key, and so is the participant whose network failed.
 pub(super) fn read(body: &Value) -> Found<'_> {
     let family = Family::PopinOutgoing;
     let name = name(body.get("event"));

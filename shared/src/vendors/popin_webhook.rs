@@ -13,7 +13,7 @@ use jiff::Timestamp;
 use serde_json::Value;
 
 /// What Popin says was booked, in its own words: no time zone comes with it, so it is matched against what we asked for
-/// and never turned into an instant by itself (vendors.md, trap 10).
+/// and never turned into an instant by itself.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Appointment {
     /// `full_phone_number`, else the calling code and `phone_number` as one; to be parsed by `model::phone`.
@@ -29,7 +29,7 @@ pub struct Appointment {
 }
 
 /// Popin gives its events no id. With a time they are told apart by who, what and when; without one (its older payloads)
-/// only by the whole body and a window, or else a person's second missed call would be lost for good (trap 24).
+/// only by the whole body and a window, or else a person's second missed call would be lost for good.
 pub(super) fn read(body: &Value) -> Found<'_> {
     let family = Family::PopinWebhook;
     let name = name(body.get("event"));
@@ -67,14 +67,14 @@ pub fn appointment(json: &str) -> Option<Appointment> {
     Some(Appointment { phone: Sensitive::new(phone), country_code, user_id, booked_at, date, time })
 }
 
-/// The full number begins with its country; one that came as a JSON number has lost its plus sign (trap 5).
+/// The full number begins with its country; one that came as a JSON number has lost its plus sign.
 fn with_plus(number: String, code: Option<&str>) -> String {
     let code = code.map(|code| code.trim_start_matches(['+', '0'])).filter(|code| !code.is_empty());
     if code.is_some_and(|code| number.starts_with(code)) { format!("+{number}") } else { number }
 }
 
 /// The number with its country. Not a plain joining of the two: the number may have a trunk zero or a plus sign
-/// and the code already (trap 3). What cannot be read stays as it is, for the caller to refuse.
+/// and the code already. What cannot be read stays as it is, for the caller to refuse.
 fn international(number: String, code: Option<&str>) -> String {
     let country = code.and_then(Country::parse);
     let phone = country.and_then(|country| Phone::parse(&number, country).ok());

@@ -3,7 +3,7 @@
 use crate::model::{hash, ids::TableVersion, kind::Kind};
 use std::sync::LazyLock;
 
-/// A vendor's set of names. The same name in two families is two names (vendors.md, trap 18).
+/// A vendor's set of names. The same name in two families is two names.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Family {
     PopinPage,
@@ -37,7 +37,7 @@ impl Family {
     }
 }
 
-/// Every name that a vendor documents or is known to send, exactly as it spells it (trap 30).
+/// Every name that a vendor documents or is known to send, exactly as it spells it.
 pub static TABLE: &[(Family, &str, Kind)] = &[
     (Family::PopinPage, "nudge_show", Kind::NudgeShown),
     (Family::PopinPage, "nudge_open", Kind::NudgeOpened),
@@ -77,7 +77,7 @@ pub static TABLE: &[(Family, &str, Kind)] = &[
     (Family::PopinOutgoing, "popin_outgoing_call_busy", Kind::CallBusy),
     (Family::PopinOutgoing, "popin_outgoing_call_customer_unavailable", Kind::CallUnavailable),
     (Family::PopinOutgoing, "popin_outgoing_call_network_failure", Kind::CallDropped),
-    // Sent before the booking is made: not a booking yet (trap 28).
+    // Sent before the booking is made: not a booking yet.
     (Family::ChiliPiperPage, "booked", Kind::BookingStarted),
     (Family::ChiliPiperPage, "booking-confirmed", Kind::BookingCreated),
     (Family::ChiliPiperPage, "rescheduled", Kind::BookingRescheduled),

@@ -23,7 +23,7 @@ use tokio::task::JoinSet;
 
 /// Every number of the block that is nobody's.
 const MOST: u64 = 100_000;
-/// A CRM's own patience (crm.md, 0).
+/// A CRM's own patience.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// What came of it.

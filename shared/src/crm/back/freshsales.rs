@@ -1,4 +1,4 @@
-//! Freshsales: a contact's fields of one's own (crm.md, 1.11).
+//! Freshsales: a contact's fields of one's own.
 
 use super::{Call, NoCall, record, values};
 use crate::model::{origin::Origin, seller::FreshsalesBack, write_back::News};

@@ -1,4 +1,4 @@
-//! HubSpot: completes the workflow's action that waits (`BLOCK`), and writes properties of the seller's own (crm.md, 1.2, 1.4).
+//! HubSpot: completes the workflow's action that waits (`BLOCK`), and writes properties of the seller's own.
 
 use super::{Call, NoCall, plain, record, values};
 use crate::model::{origin::Origin, seller::HubSpotBack, write_back::News};

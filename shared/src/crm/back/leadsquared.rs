@@ -1,4 +1,4 @@
-//! LeadSquared: fields of the lead, and an activity of the seller's own making (crm.md, 1.10).
+//! LeadSquared: fields of the lead, and an activity of the seller's own making.
 
 use super::{Call, Meaning, NoCall, record, values};
 use crate::model::{origin::Origin, seller::LeadSquaredBack, write_back::News};

@@ -1,4 +1,4 @@
-//! Pipedrive: a deal's or a person's fields of one's own, by their hashes (crm.md, 1.12).
+//! Pipedrive: a deal's or a person's fields of one's own, by their hashes.
 
 use super::{Call, NoCall, record, values};
 use crate::model::{origin::Origin, seller::PipedriveBack, write_back::News};

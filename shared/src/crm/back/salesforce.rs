@@ -1,4 +1,4 @@
-//! Salesforce: one record over REST, by a token of the client-credentials flow at the seller's own domain (crm.md, 1.7).
+//! Salesforce: one record over REST, by a token of the client-credentials flow at the seller's own domain.
 
 use super::{Call, Meaning, NoCall, form, plain, record, values};
 use crate::model::{origin::Origin, seller::SalesforceBack, write_back::News};

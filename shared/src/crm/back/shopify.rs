@@ -1,4 +1,4 @@
-//! Shopify: one tag of ours at the customer, the one for the present state (crm.md, 1.14).
+//! Shopify: one tag of ours at the customer, the one for the present state.
 
 use super::{Call, Meaning, NoCall, UNREADABLE, record};
 use crate::model::{origin::Origin, seller::ShopifyBack, write_back::News};

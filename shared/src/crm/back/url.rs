@@ -1,4 +1,4 @@
-//! The seller's own URL, told by a Standard Webhook that each of the seller's secrets signs (crm.md, 1.15).
+//! The seller's own URL, told by a Standard Webhook that each of the seller's secrets signs.
 
 use super::Call;
 use crate::{

@@ -1,4 +1,4 @@
-//! Zoho: one record, with `trigger` empty so that no workflow starts again, by a token of the refresh flow (crm.md, 1.9).
+//! Zoho: one record, with `trigger` empty so that no workflow starts again, by a token of the refresh flow.
 
 use super::{Call, Meaning, NoCall, UNREADABLE, form, plain, record, values};
 use crate::model::{origin::Origin, seller::ZohoBack, write_back::News};

@@ -56,14 +56,14 @@ fn people_are_found_in_what_is_stored_beside_the_payload() {
 }
 
 #[test]
-fn trap_27_people_are_found_in_json_within_text() {
+fn people_are_found_in_json_within_text() {
     let inner = json!({"user": {"mobile": 9_000_000_001_u64, "email": " guest@example.com "}}).to_string();
     let draft = popin(&json!({"event": "popin_user_captured", "meta": json!({"captured": inner}).to_string()}));
     assert_eq!(spelled(&draft, None), ["+919000000001", "guest@example.com"]);
 }
 
 #[test]
-fn trap_22_people_are_found_in_what_the_parser_cannot_hold() {
+fn people_are_found_in_what_the_parser_cannot_hold() {
     let deep = format!("{}{}", "[".repeat(130), "]".repeat(130));
     for odd in [r#""\ud800""#, "1e400", &deep] {
         let body = format!(r#"{{"odd":{odd},"x":"9000000001 guest@example.com"}}"#);
@@ -105,7 +105,7 @@ fn an_appointment_does_not_reach_a_log() {
 }
 
 #[test]
-fn trap_5_an_appointment_is_read_whatever_its_types() {
+fn an_appointment_is_read_whatever_its_types() {
     let text = appointment(&fixture(Family::PopinWebhook, "popin_scheduled_created")).unwrap();
     let numbers = appointment(&fixture(Family::PopinWebhook, "odd_numbers_for_text")).unwrap();
     assert_eq!((text.date.as_str(), text.time.as_str()), ("27-Feb-2026", "09:30 PM"));
@@ -119,7 +119,7 @@ fn trap_5_an_appointment_is_read_whatever_its_types() {
 }
 
 #[test]
-fn trap_3_an_appointment_without_the_full_number_joins_code_and_number() {
+fn an_appointment_without_the_full_number_joins_code_and_number() {
     let phone = |code: Value, number: Value| {
         let properties = json!({"scheduled_date": "27-2-2026", "scheduled_time": "09:30 PM"});
         let body = json!({"country_code": code, "phone_number": number, "properties": properties});
@@ -136,7 +136,7 @@ fn trap_3_an_appointment_without_the_full_number_joins_code_and_number() {
 }
 
 #[test]
-fn trap_10_the_local_pair_speaks_only_when_the_other_does_not() {
+fn the_local_pair_speaks_only_when_the_other_does_not() {
     let booked = |properties: Value| {
         let body = json!({"full_phone_number": "+919000000001", "properties": properties});
         appointment(&body.to_string()).map(|booked| format!("{} {}", booked.date, booked.time))

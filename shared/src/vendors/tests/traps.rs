@@ -1,4 +1,4 @@
-//! The traps of `vendors.md` that spring at this layer, each by its number.
+//! What vendors do that a careless reader gets wrong, as far as it shows at this layer.
 
 use super::*;
 use serde_json::json;
@@ -25,7 +25,7 @@ fn is_window(draft: &Draft) -> bool {
 }
 
 #[test]
-fn trap_4_an_id_is_opaque_and_never_decoded() {
+fn an_id_is_opaque_and_never_decoded() {
     for id in ["NTg1NTk=", "MzE1NQ==", "058559", " 58559", "58559.0"] {
         assert_eq!(missed("user_id", json!(id)).subject.as_str(), id);
         assert_ne!(missed("user_id", json!(id)).identity, missed("user_id", json!("58559")).identity);
@@ -33,7 +33,7 @@ fn trap_4_an_id_is_opaque_and_never_decoded() {
 }
 
 #[test]
-fn trap_5_an_id_is_the_same_as_text_and_as_a_number() {
+fn an_id_is_the_same_as_text_and_as_a_number() {
     assert_eq!(missed("user_id", json!(58559)).identity, missed("user_id", json!("58559")).identity);
     let (text, number) = (fixture(Family::PopinOutgoing, "odd_ids_are_text"), fixture(Family::PopinOutgoing, OUTGOING));
     assert_eq!(webhook(Vendor::Popin, &text).identity, webhook(Vendor::Popin, &number).identity);
@@ -48,7 +48,7 @@ fn trap_5_an_id_is_the_same_as_text_and_as_a_number() {
 }
 
 #[test]
-fn trap_6_a_time_is_read_in_every_spelling_and_refused_in_none() {
+fn a_time_is_read_in_every_spelling_and_refused_in_none() {
     let at = crate::model::instant::rfc3339("2026-02-23T07:37:53Z");
     for time in [json!("1771832273"), json!(1_771_832_273), json!(1_771_832_273_000_i64), json!("2026-02-23T07:37:53Z")]
     {
@@ -61,7 +61,7 @@ fn trap_6_a_time_is_read_in_every_spelling_and_refused_in_none() {
 }
 
 #[test]
-fn trap_14_a_list_may_stand_for_an_empty_map() {
+fn a_list_may_stand_for_an_empty_map() {
     for field in ["properties", "meta", "user", "agent", "extra"] {
         assert_eq!(missed(field, json!([])).kind, Kind::CallMissed);
         assert_eq!(popin(&with(Family::PopinOutgoing, OUTGOING, field, json!([]))).kind, Kind::CallRequested);
@@ -71,14 +71,14 @@ fn trap_14_a_list_may_stand_for_an_empty_map() {
 }
 
 #[test]
-fn trap_18_a_name_means_what_its_family_says() {
+fn a_name_means_what_its_family_says() {
     let [old, new] = ["popin_expert_busy", "popin_call_missed"].map(|name| page(Vendor::Popin, name, "{}").kind);
     assert_eq!((old, new), (Kind::CallBusy, Kind::CallBusy));
     assert_eq!(missed("meta", json!({})).kind, Kind::CallMissed);
 }
 
 #[test]
-fn trap_19_twins_have_one_kind_and_stay_two_events() {
+fn twins_have_one_kind_and_stay_two_events() {
     let twins = [
         ("popin_captured", "popin_user_captured", Kind::LeadCaptured),
         ("popin_auto_captured", "popin_user_captured", Kind::LeadCaptured),
@@ -94,14 +94,14 @@ fn trap_19_twins_have_one_kind_and_stay_two_events() {
 }
 
 #[test]
-fn trap_20_a_uid_alone_is_a_thread_and_no_person() {
+fn a_uid_alone_is_a_thread_and_no_person() {
     let draft = page(Vendor::Popin, "popin_open", r#"{"uid":"u-1"}"#);
     assert_eq!(draft.subject.as_str(), "u-1");
     assert_eq!(people(&draft, None, india()), []);
 }
 
 #[test]
-fn trap_21_absent_null_and_blank_are_the_same() {
+fn absent_null_and_blank_are_the_same() {
     for blank in [json!(null), json!(""), json!("  ")] {
         assert!(is_window(&missed("timestamp", blank.clone())));
         let no_user = missed("user_id", blank.clone());
@@ -117,7 +117,7 @@ fn trap_21_absent_null_and_blank_are_the_same() {
 }
 
 #[test]
-fn trap_22_what_is_unknown_is_kept() {
+fn what_is_unknown_is_kept() {
     let draft = webhook(Vendor::Popin, &fixture(Family::PopinWebhook, "odd_unknown_name"));
     assert_eq!((draft.kind, draft.reason), (Kind::Unknown, Some(UnknownReason::Name)));
     assert_eq!(missed("meta", json!({"new": 1})).identity, missed("extra", json!(true)).identity);
@@ -134,7 +134,7 @@ fn trap_22_what_is_unknown_is_kept() {
 }
 
 #[test]
-fn trap_22_json_that_the_parser_cannot_hold_is_kept() {
+fn json_that_the_parser_cannot_hold_is_kept() {
     let nested =
         |depth| format!(r#"{{"event":"popin_call_missed","meta":{}{}}}"#, "[".repeat(depth), "]".repeat(depth));
     let surrogate = r#"{"event":"popin_call_rated","properties":{"comments":"\ud800"}}"#.to_owned();
@@ -161,7 +161,7 @@ fn trap_22_json_that_the_parser_cannot_hold_is_kept() {
 }
 
 #[test]
-fn trap_22_a_long_name_is_bounded_only_where_it_is_stored() {
+fn a_long_name_is_bounded_only_where_it_is_stored() {
     let long = |end: &str| missed("event", json!(format!("popin_{}{end}", "ö".repeat(140))));
     assert_eq!(long("a").name.chars().count(), 128);
     assert_eq!(long("a").name, long("b").name);
@@ -169,7 +169,7 @@ fn trap_22_a_long_name_is_bounded_only_where_it_is_stored() {
 }
 
 #[test]
-fn trap_24_a_second_missed_call_is_not_swallowed() {
+fn a_second_missed_call_is_not_swallowed() {
     let (first, second) = (missed("timestamp", json!("1771832273")), missed("timestamp", json!("1771832274")));
     assert_ne!(first.identity, second.identity);
     assert_eq!(first.subject, second.subject);
@@ -188,7 +188,7 @@ fn trap_24_a_second_missed_call_is_not_swallowed() {
 }
 
 #[test]
-fn trap_25_two_stages_within_one_second_are_two_events() {
+fn two_stages_within_one_second_are_two_events() {
     let at = |name: &str| popin(&with(Family::PopinOutgoing, name, "timestamp", json!(1_771_832_273)));
     let stages: Vec<_> = TABLE.iter().filter(|row| row.0 == Family::PopinOutgoing).map(|row| at(row.1)).collect();
     for (one, stage) in stages.iter().enumerate() {
@@ -199,7 +199,7 @@ fn trap_25_two_stages_within_one_second_are_two_events() {
 }
 
 #[test]
-fn trap_26_the_prefix_tells_the_family_and_not_the_shape() {
+fn the_prefix_tells_the_family_and_not_the_shape() {
     let shaped = popin(&with(Family::PopinWebhook, "popin_call_missed", "event", json!("popin_outgoing_call_missed")));
     assert_eq!((shaped.kind, shaped.subject.as_str()), (Kind::CallMissed, "58559"));
     let shaped = popin(&with(Family::PopinOutgoing, OUTGOING, "event", json!("popin_call_missed")));
@@ -212,7 +212,7 @@ fn trap_26_the_prefix_tells_the_family_and_not_the_shape() {
 }
 
 #[test]
-fn trap_27_meta_may_be_of_any_type() {
+fn meta_may_be_of_any_type() {
     for meta in [json!({}), json!([]), json!(null), json!("{\"product\":\"{}\"}"), json!("not json"), json!(7)] {
         assert_eq!(missed("meta", meta.clone()).identity, missed("meta", json!({})).identity);
         assert_eq!(popin(&with(Family::PopinOutgoing, OUTGOING, "meta", meta)).kind, Kind::CallRequested);
@@ -220,7 +220,7 @@ fn trap_27_meta_may_be_of_any_type() {
 }
 
 #[test]
-fn trap_28_only_the_confirmation_is_a_booking_and_its_copies_are_one() {
+fn only_the_confirmation_is_a_booking_and_its_copies_are_one() {
     let [booked, confirmed_once] = ["booked", "booking-confirmed"].map(|name| {
         let Read::Event(draft) = read(Family::ChiliPiperPage, &fixture(Family::ChiliPiperPage, name)) else { panic!() };
         draft
@@ -238,7 +238,7 @@ fn trap_28_only_the_confirmation_is_a_booking_and_its_copies_are_one() {
 }
 
 #[test]
-fn trap_29_what_a_page_posts_is_told_by_the_page_and_may_be_anything() {
+fn what_a_page_posts_is_told_by_the_page_and_may_be_anything() {
     for data in ["null", "\"text\"", "[]", "0", "{}", r#"{"action":null}"#] {
         for vendor in Vendor::ALL {
             let draft = page(vendor, "popin_call_successful", data);
@@ -249,7 +249,7 @@ fn trap_29_what_a_page_posts_is_told_by_the_page_and_may_be_anything() {
 }
 
 #[test]
-fn trap_30_names_are_matched_exactly_and_chatter_is_dropped() {
+fn names_are_matched_exactly_and_chatter_is_dropped() {
     for name in ["redirect", "Booked", "prospect-cancel", "phone-close", "booked ", ""] {
         assert_eq!(page(Vendor::ChiliPiper, name, "{}").kind, Kind::Unknown, "{name}");
     }
@@ -263,7 +263,7 @@ fn trap_30_names_are_matched_exactly_and_chatter_is_dropped() {
 }
 
 #[test]
-fn trap_31_a_fullview_call_is_told_once_for_all_tabs() {
+fn a_fullview_call_is_told_once_for_all_tabs() {
     let tab = |name: &str, id: &str| {
         let id = PageEventId::parse(format!("018f2b6e-7c1a-7e3b-9d0a-5f6e7d8c9b{id}")).unwrap();
         let data: Box<RawValue> = serde_json::from_str(r#"{"callId":"c-1"}"#).unwrap();

@@ -1,4 +1,4 @@
-//! README's diagram of the saga, drawn from what the code does with every pair of state and outcome.
+//! The diagram of the saga in booking-worker's README.md, drawn from what the code does with every pair of state and outcome.
 
 use super::*;
 use std::{
@@ -6,10 +6,10 @@ use std::{
     fs,
 };
 
-const README: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../README.md");
+const PAGE: &str = concat!(env!("CARGO_MANIFEST_DIR"), "/../functions/booking-worker/README.md");
 
 #[test]
-fn the_readme_draws_the_saga_as_the_code_has_it() {
+fn page_draws_the_saga_as_the_code_has_it() {
     let mut edges: BTreeMap<(usize, usize), BTreeSet<&str>> = BTreeMap::new();
     let order: Vec<&str> = states().iter().map(State::as_str).collect();
     let rank = |name: &str| order.iter().position(|known| *known == name).unwrap();
@@ -35,12 +35,12 @@ fn the_readme_draws_the_saga_as_the_code_has_it() {
 /// `UPDATE=1` writes the block, and the change is reviewed like any other.
 fn printed(should: &str) {
     let (begin, end) = ("<!-- saga: begin -->\n", "\n<!-- saga: end -->");
-    let readme = fs::read_to_string(README).unwrap();
-    let (before, rest) = readme.split_once(begin).expect("README has a block for the saga");
+    let page = fs::read_to_string(PAGE).unwrap();
+    let (before, rest) = page.split_once(begin).expect("the page has a block for the saga");
     let (now, after) = rest.split_once(end).unwrap();
     if std::env::var_os("UPDATE").is_some() {
-        fs::write(README, format!("{before}{begin}{should}{end}{after}")).unwrap();
+        fs::write(PAGE, format!("{before}{begin}{should}{end}{after}")).unwrap();
     } else {
-        assert_eq!(now, should, "README's saga is not what the code does: UPDATE=1 rewrites it");
+        assert_eq!(now, should, "the page's saga is not what the code does: UPDATE=1 rewrites it");
     }
 }
