@@ -141,7 +141,8 @@ fn anchors(text: &str) -> BTreeSet<String> {
         let title = heading.trim_start_matches('#').trim();
         // Of a link, its text.
         let title: String = title.split('[').flat_map(|part| part.split("](").take(1)).collect();
-        let kept = title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
+        let kept =
+            title.to_lowercase().chars().filter(|c| c.is_alphanumeric() || " -_".contains(*c)).collect::<String>();
         let anchor = kept.replace(' ', "-");
         let again = counts.entry(anchor.clone()).or_default();
         anchors.insert(if *again == 0 { anchor } else { format!("{anchor}-{again}") });
@@ -242,9 +243,12 @@ const OUTSIDE: [&str; 8] = ["DESIGN", "design page", "/work/", "/tmp/", "/home/"
 
 /// The lines of a file that a person reads as text: all of a document or a script, of Rust's the comments.
 fn prose(path: &Path, text: &str) -> Vec<String> {
-    let comment = |line: &str| line.split_once("//").map(|(_, comment)| comment.to_owned());
+    let comment = |line: &str| match line.trim_start() {
+        whole if whole.starts_with("//") => Some(whole.to_owned()),
+        _ => line.split_once(" // ").map(|(_, comment)| comment.to_owned()),
+    };
     match path.extension().and_then(|ending| ending.to_str()) {
-        Some("rs") => text.lines().filter(|line| !line.contains("://")).filter_map(comment).collect(),
+        Some("rs") => text.lines().filter_map(comment).collect(),
         Some("md" | "py" | "toml" | "yaml" | "js" | "mjs" | "sh") => text.lines().map(str::to_owned).collect(),
         None if text.starts_with("#!") => text.lines().map(str::to_owned).collect(),
         Some(_) | None => Vec::new(),
@@ -266,9 +270,10 @@ fn nothing_outside_the_repository_is_referred_to() {
             let astray = words.filter(|word| {
                 let page = Path::new(word).extension().is_some_and(|ending| ending == "md");
                 let unknown = page && !word.rsplit('/').next().is_some_and(|name| known.contains(name));
-                let leads_out = word.starts_with("../") && resolve(path.parent().unwrap(), word).is_none();
-                let another = word.starts_with("../") && word.ends_with("/shared") && !path.starts_with("functions");
-                unknown || leads_out || (another && !exists(path.parent().unwrap(), word))
+                let up = word.starts_with("../");
+                let leads_out = up && resolve(path.parent().unwrap(), word).is_none();
+                let another = up && word.contains("/shared") && !exists(path.parent().unwrap(), word);
+                unknown || leads_out || another
             });
             if outside || astray.count() > 0 {
                 found.push(format!("{}: {}", path.display(), line.trim()));

@@ -1,4 +1,4 @@
-//! Every name that a vendor has, through the front door: right kind, right subject, right trust; event-intake's README.md prints the same.
+//! Every name that a vendor has, through the front door: right kind, subject and trust, as event-intake's README.md prints.
 
 use frontdesk::vendors::{Family, TABLE};
 use http::Method;

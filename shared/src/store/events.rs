@@ -178,8 +178,8 @@ fn entries(event: &Event, people: &[String]) -> Vec<Item> {
 /// As much of a payload as one item takes; the rest stands beside it under `{event id}~2` and on.
 const CHUNK: usize = 350_000;
 
-/// The item as event-intake's README.md shows it: readable without the code, and under 1 KB for what the vendors send. A payload over
-/// what one item takes (400 KB) goes on in further items, written in the same transaction.
+/// The item as event-intake's README.md shows it: readable without the code, and under 1 KB for what the vendors send. A
+/// payload over what one item takes (400 KB) goes on in further items, written in the same transaction.
 fn items(event: &Event) -> (Item, Vec<Item>) {
     let draft = &event.draft;
     let key = keys::event(&event.seller, &event.standing.place);
