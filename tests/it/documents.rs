@@ -171,7 +171,7 @@ fn names(text: &str) -> BTreeSet<String> {
     let spans: Vec<_> = prose.iter().flat_map(|paragraph| spans(paragraph).0).collect();
     let named = |span: &&&str| {
         let ending = Path::new(**span).extension().and_then(|ending| ending.to_str());
-        is_path(span) && !span.contains('/') && ["rs", "md", "toml", "yaml"].contains(&ending.unwrap_or_default())
+        is_path(span) && !span.contains('/') && ["rs", "md"].contains(&ending.unwrap_or_default())
     };
     spans.iter().filter(named).map(|span| (*span).to_owned()).collect()
 }
