@@ -1,4 +1,4 @@
-//! What each CRM is told, and why: its own rules of retrying, banning and deleting decide. crm-intake's README.md prints the same table.
+//! What each CRM is told, and why: its own rules of retrying, banning and deleting decide. functions/crm-intake/README.md prints the same table.
 
 use crate::model::connector::Connector;
 

@@ -1,4 +1,4 @@
-//! What each CRM calls the fields of a person, of its own accord or in the setup that its page under functions/crm-intake/crm has.
+//! What each CRM calls the fields of a person, of its own accord or in the set-up that functions/crm-intake/crm/ describes.
 
 use crate::model::{connector::Connector, seller::mapping::Target};
 
