@@ -228,7 +228,6 @@ fn each_function_has_one_tls_stack_and_one_database_of_time_zones() {
             "icu_properties",
             "regex",
             "dynoxide-rs",
-            "aws-config",
         ] {
             assert!(!versions.contains_key(none), "{function} has {none}");
         }
