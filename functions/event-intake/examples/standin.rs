@@ -1,7 +1,7 @@
-//! DynamoDB and a vendor over TLS, as `infra/measure/run` stands in for them: always the same answer, and at once.
+//! Stands in for DynamoDB and Popin over TLS when `infra/measure/run` measures: fixed answers, without delay.
 //!
-//! `standin CERTIFICATE KEY QUERY GET`: PEM files, the answer to a query, the answer to whatever is no call of DynamoDB's.
-//! Prints its port, and serves until its own input ends.
+//! `standin CERTIFICATE KEY QUERY GET`: two PEM files, the answer to a DynamoDB query, the answer to any request that is not
+//! DynamoDB's. Prints its port, and serves until its standard input ends.
 
 use rustls::{
     ServerConfig, ServerConnection, StreamOwned,
@@ -16,16 +16,15 @@ use std::{
     thread,
 };
 
-/// What a request asks for.
 enum Call {
-    /// One of DynamoDB's operations by its name, and whether it changes only what is there: nothing is.
-    Database(String, bool),
-    Vendor,
+    /// The operation's name, and whether it requires that the item exists: none does.
+    DynamoDb(String, bool),
+    Popin,
 }
 
-/// The condition of what starts a function by a write that changes nothing.
-const ONLY_THERE: &str = r#""ConditionExpression":"attribute_exists(pk)""#;
-const NOTHING_THERE: &[u8] = br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#;
+/// The condition of the write that a function probes its table with at start.
+const MUST_EXIST: &str = r#""ConditionExpression":"attribute_exists(pk)""#;
+const NOT_FOUND: &[u8] = br#"{"__type":"com.amazonaws.dynamodb.v20120810#ConditionalCheckFailedException","message":"The conditional request failed"}"#;
 
 struct Answers {
     query: Vec<u8>,
@@ -50,7 +49,7 @@ fn main() -> Result<(), Box<dyn Error>> {
     thread::spawn(move || {
         for caller in listener.incoming().flatten() {
             let (tls, answers) = (tls.clone(), answers.clone());
-            // Whoever is killed hangs up on us.
+            // A killed process closes its connection mid-request.
             thread::spawn(move || serve(caller, tls, &answers).ok());
         }
     });
@@ -63,13 +62,13 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
     let mut caller = BufReader::new(StreamOwned::new(ServerConnection::new(tls)?, caller));
     while let Some(call) = read(&mut caller)? {
         let (status, body): (&str, &[u8]) = match &call {
-            Call::Vendor => ("200 OK", &answers.get),
-            Call::Database(_, true) => ("400 Bad Request", NOTHING_THERE),
-            Call::Database(name, _) if name == "Query" => ("200 OK", &answers.query),
-            Call::Database(name, _) if name == "UpdateItem" => ("200 OK", br#"{"Attributes":{}}"#),
-            Call::Database(..) => ("200 OK", b"{}"),
+            Call::Popin => ("200 OK", &answers.get),
+            Call::DynamoDb(_, true) => ("400 Bad Request", NOT_FOUND),
+            Call::DynamoDb(name, _) if name == "Query" => ("200 OK", &answers.query),
+            Call::DynamoDb(name, _) if name == "UpdateItem" => ("200 OK", br#"{"Attributes":{}}"#),
+            Call::DynamoDb(..) => ("200 OK", b"{}"),
         };
-        // In one piece: each further one would wake the caller again.
+        // One write: each further one would wake the caller again.
         let head =
             format!("HTTP/1.1 {status}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n", body.len());
         caller.get_mut().write_all(&[head.as_bytes(), body].concat())?;
@@ -77,7 +76,7 @@ fn serve(caller: TcpStream, tls: Arc<ServerConfig>, answers: &Answers) -> Result
     Ok(())
 }
 
-/// One request. `None` at the end.
+/// Reads one request. `None` when the connection has ended.
 fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
     let (mut operation, mut length) = (None, 0);
     loop {
@@ -89,7 +88,7 @@ fn read(caller: &mut impl BufRead) -> io::Result<Option<Call>> {
         if line.is_empty() {
             let mut body = String::new();
             caller.take(length).read_to_string(&mut body)?;
-            return Ok(Some(operation.map_or(Call::Vendor, |name| Call::Database(name, body.contains(ONLY_THERE)))));
+            return Ok(Some(operation.map_or(Call::Popin, |name| Call::DynamoDb(name, body.contains(MUST_EXIST)))));
         }
         match line.split_once(':').map(|(name, value)| (name.to_ascii_lowercase(), value.trim())) {
             Some((name, value)) if name == "x-amz-target" => {
