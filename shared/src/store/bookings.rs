@@ -9,13 +9,11 @@ use super::{
     item::{Item, Reader, keyed, n, s},
     keys, lost, pause_after, record,
 };
-use crate::{
-    model::{
-        booking::{Booking, Lease},
-        ids::{BookingId, SellerId},
-        instant,
-        write_back::Destination,
-    },
+use crate::model::{
+    booking::{Booking, Lease},
+    ids::{BookingId, SellerId},
+    instant,
+    write_back::Destination,
 };
 use aws_sdk_dynamodb::{
     Client,

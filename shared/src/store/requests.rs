@@ -7,14 +7,12 @@ use super::{
     item::{Item, Reader, keyed, n, s},
     keys, lost, record,
 };
-use crate::{
-    model::{
-        booking::Booking,
-        hash,
-        ids::{BookingId, SellerId},
-        instant,
-        write_back::Owed,
-    },
+use crate::model::{
+    booking::Booking,
+    hash,
+    ids::{BookingId, SellerId},
+    instant,
+    write_back::Owed,
 };
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};

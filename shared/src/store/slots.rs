@@ -5,15 +5,13 @@ use super::{
     item::{Item, Reader, keyed, n, s},
     keys, lost,
 };
-use crate::{
-    model::{
-        booking::Booking,
-        diary::{Claim, Diary, Refresh, Snapshot},
-        ids::{BookingId, SellerId},
-        instant,
-        offer::Offer,
-        state::Held,
-    },
+use crate::model::{
+    booking::Booking,
+    diary::{Claim, Diary, Refresh, Snapshot},
+    ids::{BookingId, SellerId},
+    instant,
+    offer::Offer,
+    state::Held,
 };
 use aws_sdk_dynamodb::{
     Client,

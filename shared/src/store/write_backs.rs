@@ -7,13 +7,11 @@ use super::{
     keys, lost,
     requests::Idempotency,
 };
-use crate::{
-    model::{
-        booking::{Booking, KEPT},
-        ids::{BookingId, SellerId},
-        instant,
-        write_back::{Progress, WriteBack},
-    },
+use crate::model::{
+    booking::{Booking, KEPT},
+    ids::{BookingId, SellerId},
+    instant,
+    write_back::{Progress, WriteBack},
 };
 use aws_sdk_dynamodb::types::{Delete, Put, TransactWriteItem, Update};
 use jiff::{SignedDuration, Timestamp};
