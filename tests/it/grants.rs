@@ -1,14 +1,14 @@
 //! Least privilege: what the template grants a function is what it asks of DynamoDB, no less and no more.
 
 use frontdesk::{
-    edge::{clock::SystemClock, sellers::Source},
+    edge::{clock::SystemClock, http::HttpClients, sellers::Source},
     flow::Clock as _,
     store::{Bookings, Events, Slots, may_start},
 };
 use http::StatusCode;
 use jiff::SignedDuration;
 use local::{
-    dynamodb::{Access, DbCall, DbFault},
+    dynamodb::{Access, DbCall, DbFault, sdk_config},
     functions::Invoker,
     template::Template,
 };
@@ -117,12 +117,16 @@ impl Cloud {
 
 /// The function's own start, with its own clients.
 async fn start(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Result<Source, Box<dyn Error + Send + Sync>> {
+    let http = HttpClients::new()?;
+    let aws = sdk_config(http.aws()?, get("AWS_ENDPOINT_URL").unwrap());
     Ok(match function {
-        "event-intake" => event_intake::App::connect(event_intake::config::Config::read(get)?).await?.sellers,
-        "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get)?).await?.sellers,
-        "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get)?).await?.sellers,
-        "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get)?).await?.sellers,
-        "booking-worker" => booking_worker::App::connect(booking_worker::config::Config::read(get)?).await?.sellers,
+        "event-intake" => event_intake::App::connect(event_intake::config::Config::read(get)?, &aws).await?.sellers,
+        "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get)?, &aws).await?.sellers,
+        "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get)?, &http, &aws).await?.sellers,
+        "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get)?, &http, &aws).await?.sellers,
+        "booking-worker" => {
+            booking_worker::App::connect(booking_worker::config::Config::read(get)?, &http, &aws).await?.sellers
+        }
         other => panic!("{other} is in the template, and starts nowhere"),
     })
 }
@@ -169,7 +173,7 @@ async fn a_function_refuses_to_start_on_what_a_deployment_got_wrong_and_on_nothi
 #[tokio::test(start_paused = true)]
 async fn the_first_call_tells_a_table_that_is_missing_or_not_granted_from_one_that_does_not_answer() {
     let shop = Shop::with(sellers(|_| {})).await;
-    let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
+    let client = local::dynamodb::client(shop.world.db.http(), "http://dynamodb.test");
     let warmed = async |table: &str| {
         let slots = Slots { client: client.clone(), table: table.to_owned() };
         let bookings = Bookings { client: client.clone(), table: table.to_owned(), slots: slots.clone() };

@@ -145,12 +145,12 @@ impl Shop {
 
     /// The tables behind the front door, for what no request can do.
     pub fn events_table(&self) -> Events {
-        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        let client = dynamodb::client(self.world.db.http(), "http://dynamodb.test");
         Events::new(client, "frontdesk-events".to_owned())
     }
 
     pub fn bookings_table(&self) -> Bookings {
-        let client = dynamodb::client(self.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        let client = dynamodb::client(self.world.db.http(), "http://dynamodb.test");
         let slots = Slots { client: client.clone(), table: "frontdesk-slots".to_owned() };
         Bookings { client, table: "frontdesk-bookings".to_owned(), slots }
     }

@@ -103,7 +103,7 @@ async fn store_as_unknown(shop: &Shop) {
         draft.reason = Some(UnknownReason::Name);
         draft.read_by = version("0123456789abcdef");
         let event = Event::of(seller, Trust::Bearer, shop.clock_now(), None, draft);
-        let client = local::dynamodb::client(shop.world.db.http(), Some("http://dynamodb.test".to_owned()));
+        let client = local::dynamodb::client(shop.world.db.http(), "http://dynamodb.test");
         let table = Events::new(client, "frontdesk-events".to_owned());
         table.put(&event, &[]).await.expect("a database in memory answers");
     }

@@ -39,7 +39,8 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
 use tracing::{Instrument as _, Span};
 
-const FUNCTION: &str = "booking-worker";
+/// The function's name in logs, metrics and `User-Agent`.
+pub const FUNCTION: &str = "booking-worker";
 /// Lines worked on at once, a line a seller; and the records of one line that need nobody's Popin.
 const AT_ONCE: usize = 8;
 /// The most that one sweep takes from one shard.
@@ -66,11 +67,9 @@ pub struct App {
 
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
-        let http = HttpClients::new()?;
-        let aws = aws::load(http.aws()?, FUNCTION).await?;
-        let sellers = Source::open(&config.basics.sellers, &aws).await?;
-        let client = aws::dynamodb(&aws);
+    pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
+        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let client = aws::dynamodb(aws);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };

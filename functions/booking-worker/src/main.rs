@@ -1,7 +1,7 @@
 //! The booking worker as a Lambda: wiring only.
 
-use booking_worker::{App, config::Config, handle};
-use frontdesk::edge::{env, telemetry};
+use booking_worker::{App, FUNCTION, config::Config, handle};
+use frontdesk::edge::{aws, env, http::HttpClients, telemetry};
 use lambda_runtime::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,5 +13,7 @@ async fn main() -> Result<(), Error> {
 async fn connect() -> Result<App, Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
-    App::connect(config).await
+    let http = HttpClients::new()?;
+    let aws = aws::load(http.aws()?, FUNCTION).await?;
+    App::connect(config, &http, &aws).await
 }

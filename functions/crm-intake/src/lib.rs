@@ -11,7 +11,7 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, Problem},
-        aws,
+        aws::{self, SdkConfig},
         clock::SystemClock,
         http::HttpClients,
         sellers::Source,
@@ -27,7 +27,8 @@ use http::{Method, StatusCode};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, request::RequestContext};
 use std::sync::Arc;
 
-const FUNCTION: &str = "crm-intake";
+/// The function's name in logs, metrics and `User-Agent`.
+pub const FUNCTION: &str = "crm-intake";
 
 /// What an invocation works with.
 pub struct App {
@@ -46,11 +47,9 @@ pub struct App {
 
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
-        let http = HttpClients::new()?;
-        let aws = aws::load(http.aws()?, FUNCTION).await?;
-        let sellers = Source::open(&config.basics.sellers, &aws).await?;
-        let client = aws::dynamodb(&aws);
+    pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
+        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let client = aws::dynamodb(aws);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         let events = Events::new(bookings.client.clone(), config.events_table);

@@ -1,7 +1,7 @@
 //! CRM intake as a Lambda: wiring only.
 
-use crm_intake::{App, config::Config, handle};
-use frontdesk::edge::{env, telemetry};
+use crm_intake::{App, FUNCTION, config::Config, handle};
+use frontdesk::edge::{aws, env, http::HttpClients, telemetry};
 use lambda_http::{Error, run, service_fn};
 
 #[tokio::main(flavor = "current_thread")]
@@ -13,5 +13,7 @@ async fn main() -> Result<(), Error> {
 async fn connect() -> Result<App, Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
-    App::connect(config).await
+    let http = HttpClients::new()?;
+    let aws = aws::load(http.aws()?, FUNCTION).await?;
+    App::connect(config, &http, &aws).await
 }

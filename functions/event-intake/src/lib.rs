@@ -6,9 +6,8 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, MOST_BEACON, MOST_WEBHOOK, Problem},
-        aws,
+        aws::{self, SdkConfig},
         clock::SystemClock,
-        http::HttpClients,
         origin, proof,
         sellers::Source,
         telemetry::{By, Invocation, Metrics},
@@ -38,7 +37,8 @@ use std::{
     sync::{Arc, LazyLock},
 };
 
-const FUNCTION: &str = "event-intake";
+/// The function's name in logs, metrics and `User-Agent`.
+pub const FUNCTION: &str = "event-intake";
 /// How long a look into the quarantine may take; Lambda ends us later.
 const REREADING: SignedDuration = SignedDuration::from_secs(20);
 
@@ -51,11 +51,9 @@ pub struct App {
 
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
-        let http = HttpClients::new()?;
-        let aws = aws::load(http.aws()?, FUNCTION).await?;
-        let sellers = Source::open(&config.basics.sellers, &aws).await?;
-        let events = Events::new(aws::dynamodb(&aws), config.events_table);
+    pub async fn connect(config: Config, aws: &SdkConfig) -> Result<Self, Error> {
+        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let events = Events::new(aws::dynamodb(aws), config.events_table);
         store::may_start(events.warm().await)?;
         Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
     }

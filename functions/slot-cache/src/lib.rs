@@ -5,7 +5,7 @@ pub mod config;
 use config::Config;
 use frontdesk::{
     edge::{
-        aws,
+        aws::{self, SdkConfig},
         clock::{self, SystemClock, deadline},
         http::HttpClients,
         sellers::Source,
@@ -27,7 +27,8 @@ use lambda_runtime::{Error, LambdaEvent};
 use serde_json::{Value, json};
 use std::sync::Arc;
 
-const FUNCTION: &str = "slot-cache";
+/// The function's name in logs, metrics and `User-Agent`.
+pub const FUNCTION: &str = "slot-cache";
 /// Sellers asked at once.
 const AT_ONCE: usize = 16;
 
@@ -42,11 +43,9 @@ pub struct App {
 
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
-        let http = HttpClients::new()?;
-        let aws = aws::load(http.aws()?, FUNCTION).await?;
-        let sellers = Source::open(&config.basics.sellers, &aws).await?;
-        let slots = Slots { client: aws::dynamodb(&aws), table: config.slots_table };
+    pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
+        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let slots = Slots { client: aws::dynamodb(aws), table: config.slots_table };
         store::may_start(slots.warm_turn().await)?;
         let random = Arc::new(Random::from_entropy());
         Ok(Self { sellers, slots, transport: Timed::popin(http.popin()?), clock: Arc::new(SystemClock), random })

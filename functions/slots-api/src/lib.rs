@@ -6,10 +6,9 @@ use config::Config;
 use frontdesk::{
     edge::{
         answer::{self, Problem},
-        aws,
+        aws::{self, SdkConfig},
         booking_view::SlotView,
         clock::SystemClock,
-        http::HttpClients,
         origin,
         sellers::Source,
         telemetry::{By, Invocation, Metrics},
@@ -26,7 +25,8 @@ use lambda_http::{Body, Error, Request, RequestExt, Response};
 use serde::Serialize;
 use std::sync::Arc;
 
-const FUNCTION: &str = "slots-api";
+/// The function's name in logs, metrics and `User-Agent`.
+pub const FUNCTION: &str = "slots-api";
 
 /// What an invocation works with.
 pub struct App {
@@ -37,11 +37,9 @@ pub struct App {
 
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
-    pub async fn connect(config: Config) -> Result<Self, Error> {
-        let http = HttpClients::new()?;
-        let aws = aws::load(http.aws()?, FUNCTION).await?;
-        let sellers = Source::open(&config.basics.sellers, &aws).await?;
-        let shelf = Shelf::new(Slots { client: aws::dynamodb(&aws), table: config.slots_table });
+    pub async fn connect(config: Config, aws: &SdkConfig) -> Result<Self, Error> {
+        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let shelf = Shelf::new(Slots { client: aws::dynamodb(aws), table: config.slots_table });
         store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
     }

@@ -1,8 +1,8 @@
 //! The slots API as a Lambda: wiring only.
 
-use frontdesk::edge::{env, telemetry};
+use frontdesk::edge::{aws, env, http::HttpClients, telemetry};
 use lambda_http::{Error, run, service_fn};
-use slots_api::{App, config::Config, handle};
+use slots_api::{App, FUNCTION, config::Config, handle};
 
 #[tokio::main(flavor = "current_thread")]
 async fn main() -> Result<(), Error> {
@@ -13,5 +13,7 @@ async fn main() -> Result<(), Error> {
 async fn connect() -> Result<App, Error> {
     let config = Config::read(&env::variable)?;
     telemetry::init(config.basics.log_level);
-    App::connect(config).await
+    let http = HttpClients::new()?;
+    let aws = aws::load(http.aws()?, FUNCTION).await?;
+    App::connect(config, &aws).await
 }

@@ -209,11 +209,11 @@ fn a_function_that_cannot_start_says_why_in_a_line_of_json() {
     for name in FUNCTIONS {
         let binary = std::path::Path::new(env!("CARGO_BIN_EXE_local")).with_file_name(name);
         let ended = Command::new(binary).env_clear().output().expect("the binary was built just now");
-        assert!(!ended.status.success() && ended.stderr.is_empty(), "{ended:?}");
+        assert!(!ended.status.success(), "{ended:?}");
         let line: Value = serde_json::from_slice(&ended.stdout).expect("one line of JSON");
         assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("function.not_started")), "{line}");
         let error = line["error"].as_str().expect("it says why");
-        assert!(error.starts_with("cannot start: ") && error.contains("AWS_REGION is not set"), "{error}");
+        assert!(error.starts_with("cannot start: ") && error.contains("SELLERS_FILE is set"), "{error}");
     }
 }
 
@@ -242,10 +242,13 @@ fn the_real_bootstraps_take_an_event_fill_the_diary_and_book() {
     Local::until("the stream's booking", || local.booking(&id(&streamed))["witnessed_at"].is_string());
     assert_eq!(local.sim("GET", "/_sim/schedules", &Value::Null).as_array().map(Vec::len), Some(2));
     drop(local);
-    // What their own formatter writes, and the runtime's lines with it.
+    // The runtime's lines too. Plain text is only a function's last word when its Runtime API is gone.
     let told = std::fs::read_to_string(machine.path("log")).expect("it was written");
-    let lines: Vec<Value> =
-        told.lines().map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}"))).collect();
+    let lines: Vec<Value> = told
+        .lines()
+        .filter(|line| !line.starts_with("Error: "))
+        .map(|line| serde_json::from_str(line).unwrap_or_else(|_| panic!("not JSON: {line}")))
+        .collect();
     for name in FUNCTIONS {
         let mut own = lines.iter().filter(|line| line["function"] == name);
         assert!(own.any(|line| line.get("_aws").is_some()), "{name} tells no metric: {told}");

@@ -1,36 +1,44 @@
 //! AWS clients: region, credentials and endpoints by `aws-config`, retries and time-outs by configuration.
 
-use aws_config::{AppName, BehaviorVersion, ConfigLoader, SdkConfig, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_config::{AppName, BehaviorVersion, retry::RetryConfig, sdk_config::Builder, timeout::TimeoutConfig};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::time::Duration;
 
-/// Bounds of one attempt and of a call with all its attempts.
+pub use aws_config::SdkConfig;
+
+/// Bounds of one attempt, and of a call with all its attempts.
 const ATTEMPT: Duration = Duration::from_secs(3);
 const OPERATION: Duration = Duration::from_secs(9);
 const ATTEMPTS: u32 = 4;
-/// The first pause is at most this long, and each further one twice as long.
+/// The first pause is at most this long, each further one twice as long.
 const INITIAL_BACKOFF: Duration = Duration::from_millis(50);
 
 #[derive(Debug, thiserror::Error)]
 #[error("cannot start: no AWS region is configured (AWS_REGION is not set)")]
 pub struct NoRegionError;
 
-/// Settings of every AWS client of this process: what the environment says, and our limits.
-/// `function` becomes `app/<function>` in `User-Agent`.
+/// Settings of every AWS client of this process, as the environment has them. `function` becomes `app/<function>` in
+/// `User-Agent`.
 pub async fn load(http: SharedHttpClient, function: &'static str) -> Result<SdkConfig, NoRegionError> {
-    let config = loader(http, function).load().await;
+    let config = aws_config::defaults(BehaviorVersion::latest())
+        .app_name(app_name(function))
+        .http_client(http)
+        .retry_config(retries())
+        .timeout_config(timeouts())
+        .load()
+        .await;
     if config.region().is_some() { Ok(config) } else { Err(NoRegionError) }
 }
 
-fn loader(http: SharedHttpClient, function: &'static str) -> ConfigLoader {
-    aws_config::defaults(BehaviorVersion::latest())
-        .app_name(app_name(function))
+/// The same limits for a caller that names region, credentials and endpoint itself.
+pub fn builder(http: SharedHttpClient) -> Builder {
+    SdkConfig::builder()
+        .behavior_version(BehaviorVersion::latest())
         .http_client(http)
         .retry_config(retries())
         .timeout_config(timeouts())
 }
 
-/// The DynamoDB client.
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
     aws_sdk_dynamodb::Client::new(config)
 }
@@ -40,10 +48,10 @@ pub fn app_name(function: &'static str) -> AppName {
     AppName::new(function).expect("a function's name is made of letters and hyphens")
 }
 
-pub fn retries() -> RetryConfig {
+fn retries() -> RetryConfig {
     RetryConfig::standard().with_max_attempts(ATTEMPTS).with_initial_backoff(INITIAL_BACKOFF)
 }
 
-pub fn timeouts() -> TimeoutConfig {
+fn timeouts() -> TimeoutConfig {
     TimeoutConfig::builder().operation_attempt_timeout(ATTEMPT).operation_timeout(OPERATION).build()
 }

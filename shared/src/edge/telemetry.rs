@@ -178,7 +178,7 @@ mod tests {
     #[test]
     fn booking_and_trigger_ids_join_the_ids_of_the_invocation() {
         let booking = BookingId::parse("019a0000-0000-7000-8000-000000000001").unwrap();
-        let trigger = TriggerId::parse("019a0000-0000-7000-8000-000000000002").unwrap();
+        let trigger = TriggerId::parse("019a0000000070008000000000000002").unwrap();
         let lines = logged(Level::INFO, || {
             run(|| {
                 booking_span(&booking).in_scope(|| tracing::info!("a booking of several"));

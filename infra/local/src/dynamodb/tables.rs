@@ -2,14 +2,17 @@
 
 use crate::template::Table;
 use aws_sdk_dynamodb::{
-    Client, Config,
-    config::{BehaviorVersion, Credentials, Region},
+    Client,
+    config::{Credentials, Region, SharedCredentialsProvider},
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::describe_table::DescribeTableError,
 };
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use aws_smithy_types::body::SdkBody;
-use frontdesk::edge::{aws, env::variable};
+use frontdesk::edge::{
+    aws::{self, SdkConfig},
+    env::variable,
+};
 use serde_json::{Value, json};
 use std::time::Duration;
 
@@ -26,19 +29,21 @@ pub enum NoTables {
 /// How long a new table may take to be of use.
 const ACTIVE: Duration = Duration::from_mins(1);
 
-/// A client with the environment's credentials, and placeholders where it has none: nobody checks them on one machine.
-pub fn client(http: SharedHttpClient, endpoint: Option<String>) -> Client {
+/// Settings with the environment's region and credentials, and placeholders where it has none: nobody checks them on one
+/// machine.
+pub fn sdk_config(http: SharedHttpClient, endpoint: impl Into<String>) -> SdkConfig {
     let or = |name: &str, placeholder: &str| variable(name).unwrap_or_else(|| placeholder.to_owned());
     let (id, secret) = (or("AWS_ACCESS_KEY_ID", "local"), or("AWS_SECRET_ACCESS_KEY", "local"));
-    let mut config = Config::builder()
-        .behavior_version(BehaviorVersion::latest())
+    let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
+    aws::builder(http)
         .region(Region::new(or("AWS_REGION", "us-east-1")))
-        .credentials_provider(Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment"))
-        .retry_config(aws::retries())
-        .timeout_config(aws::timeouts())
-        .http_client(http);
-    config.set_endpoint_url(endpoint);
-    Client::from_conf(config.build())
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
+        .build()
+}
+
+pub fn client(http: SharedHttpClient, endpoint: impl Into<String>) -> Client {
+    aws::dynamodb(&sdk_config(http, endpoint))
 }
 
 pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoTables> {

@@ -13,7 +13,7 @@ use std::sync::{
 async fn database() -> (Embedded, Client, Vec<Table>) {
     let db = Embedded::memory(Arc::new(SystemClock)).unwrap();
     let tables = Template::deployed().unwrap().tables;
-    let client = client(db.http(), Some("http://dynamodb.test".to_owned()));
+    let client = client(db.http(), "http://dynamodb.test");
     create_missing(&client, &tables).await.unwrap();
     db.reset_calls();
     (db, client, tables)

@@ -150,14 +150,14 @@ impl Ground {
     fn database(&self, cli: &Cli) -> Result<(Client, Option<Embedded>), Trouble> {
         if let Some(url) = &cli.dynamodb {
             say::line(STREAMS_UNREAD);
-            return Ok((dynamodb::client(self.http.aws()?, Some(url.clone())), None));
+            return Ok((dynamodb::client(self.http.aws()?, url), None));
         }
         let embedded = match self.keep.file("dynamodb.db") {
             Some(file) => Embedded::file(&file)?,
             None => Embedded::lasting(self.clock.clone())?,
         };
         // No packet goes there: the client hands every call to the database.
-        Ok((dynamodb::client(embedded.http(), Some("http://dynamodb.local".to_owned())), Some(embedded)))
+        Ok((dynamodb::client(embedded.http(), "http://dynamodb.local"), Some(embedded)))
     }
 
     async fn invoker(&self, cli: &Cli, client: Client, dynamodb_port: Option<u16>) -> Result<Invoker, Trouble> {

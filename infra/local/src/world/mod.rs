@@ -86,7 +86,7 @@ impl World {
             account.capacity = options.seats;
         }
         let sim = Sim::new(Options { sellers: accounts, now: Arc::new(move || sim_clock.now()), data: None })?;
-        let client = dynamodb::client(db.http(), Some("http://dynamodb.test".to_owned()));
+        let client = dynamodb::client(db.http(), "http://dynamodb.test");
         dynamodb::create_missing(&client, &template.tables).await?;
         db.reset_calls();
         let granted = template.clone();
