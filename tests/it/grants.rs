@@ -118,7 +118,7 @@ impl Cloud {
 /// The function's own start, with its own clients.
 async fn start(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Result<Source, Box<dyn Error + Send + Sync>> {
     let http = HttpClients::new()?;
-    let aws = sdk_config(http.aws()?, get("AWS_ENDPOINT_URL").unwrap());
+    let aws = sdk_config(http.aws()?, &get("AWS_ENDPOINT_URL").unwrap());
     Ok(match function {
         "event-intake" => event_intake::App::connect(event_intake::config::Config::read(get)?, &aws).await?.sellers,
         "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get)?, &aws).await?.sellers,

@@ -54,7 +54,7 @@ impl Twice {
     /// Makes the tables where they are missing.
     pub async fn on(endpoint: Option<String>) -> Result<Self, Box<dyn Error + Send + Sync>> {
         let client = match endpoint {
-            Some(endpoint) => client(HttpClients::new()?.aws()?, endpoint),
+            Some(endpoint) => client(HttpClients::new()?.aws()?, &endpoint),
             None => client(Embedded::memory(Arc::new(SystemClock))?.http(), "http://dynamodb.test"),
         };
         let template = Template::deployed()?;

@@ -8,7 +8,8 @@ use aws_lambda_events::event::dynamodb::{Event, EventRecord};
 use config::Config;
 use frontdesk::{
     edge::{
-        aws, booking_view,
+        aws::{self, SdkConfig},
+        booking_view,
         clock::{SystemClock, deadline},
         http::HttpClients,
         sellers::Source,

@@ -1,6 +1,7 @@
 //! AWS clients: region, credentials and endpoints by `aws-config`, retries and time-outs by configuration.
 
-use aws_config::{AppName, BehaviorVersion, retry::RetryConfig, sdk_config::Builder, timeout::TimeoutConfig};
+use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
+use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::time::Duration;
 
@@ -30,13 +31,17 @@ pub async fn load(http: SharedHttpClient, function: &'static str) -> Result<SdkC
     if config.region().is_some() { Ok(config) } else { Err(NoRegionError) }
 }
 
-/// The same limits for a caller that names region, credentials and endpoint itself.
-pub fn builder(http: SharedHttpClient) -> Builder {
+/// The same limits for a service at `endpoint`, with a region and credentials that the caller names.
+pub fn at(http: SharedHttpClient, endpoint: &str, region: String, credentials: Credentials) -> SdkConfig {
     SdkConfig::builder()
         .behavior_version(BehaviorVersion::latest())
+        .region(Region::new(region))
+        .credentials_provider(SharedCredentialsProvider::new(credentials))
+        .endpoint_url(endpoint)
         .http_client(http)
         .retry_config(retries())
         .timeout_config(timeouts())
+        .build()
 }
 
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {

@@ -3,7 +3,7 @@
 use crate::template::Table;
 use aws_sdk_dynamodb::{
     Client,
-    config::{Credentials, Region, SharedCredentialsProvider},
+    config::Credentials,
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::describe_table::DescribeTableError,
 };
@@ -31,18 +31,14 @@ const ACTIVE: Duration = Duration::from_mins(1);
 
 /// Settings with the environment's region and credentials, and placeholders where it has none: nobody checks them on one
 /// machine.
-pub fn sdk_config(http: SharedHttpClient, endpoint: impl Into<String>) -> SdkConfig {
+pub fn sdk_config(http: SharedHttpClient, endpoint: &str) -> SdkConfig {
     let or = |name: &str, placeholder: &str| variable(name).unwrap_or_else(|| placeholder.to_owned());
     let (id, secret) = (or("AWS_ACCESS_KEY_ID", "local"), or("AWS_SECRET_ACCESS_KEY", "local"));
     let credentials = Credentials::new(id, secret, variable("AWS_SESSION_TOKEN"), None, "environment");
-    aws::builder(http)
-        .region(Region::new(or("AWS_REGION", "us-east-1")))
-        .credentials_provider(SharedCredentialsProvider::new(credentials))
-        .endpoint_url(endpoint)
-        .build()
+    aws::at(http, endpoint, or("AWS_REGION", "us-east-1"), credentials)
 }
 
-pub fn client(http: SharedHttpClient, endpoint: impl Into<String>) -> Client {
+pub fn client(http: SharedHttpClient, endpoint: &str) -> Client {
     aws::dynamodb(&sdk_config(http, endpoint))
 }
 
