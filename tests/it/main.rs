@@ -31,6 +31,7 @@ mod popin;
 mod privacy;
 mod quarantine;
 mod race;
+mod sellers_reference;
 mod simulation;
 mod supply;
 mod telemetry;
