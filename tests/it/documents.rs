@@ -43,6 +43,9 @@ const PAGE_LINES: usize = 300;
 /// What a path in a document begins with: from the repository's folder, or from the document's own.
 const FOLDERS: [&str; 7] = ["functions/", "shared/", "infra/", "tests/", "src/", ".ci/", ".config/"];
 
+/// What stands for a name in a path.
+const PLACEHOLDERS: [&str; 3] = ["FILE", "FUNCTION", "NAME"];
+
 /// Folders of what was built, fetched or left by a run.
 const NOT_OURS: [&str; 5] = ["target", "node_modules", ".git", ".frontdesk", "__pycache__"];
 
@@ -162,7 +165,8 @@ fn paths(text: &str) -> BTreeSet<String> {
     let words = spans.iter().copied().chain(code).flat_map(str::split_whitespace);
     let words = words.map(|word| word.trim_matches(['(', ')', ',', ';', ':', '"', '\'']).trim_end_matches('.'));
     let begins = |word: &&str| FOLDERS.iter().any(|folder| word.starts_with(folder)) || word.starts_with("../");
-    words.filter(begins).filter(|word| is_path(word)).map(str::to_owned).collect()
+    let placeholder = |word: &&str| word.split(['/', '.']).any(|part| PLACEHOLDERS.contains(&part));
+    words.filter(begins).filter(|word| is_path(word) && !placeholder(word)).map(str::to_owned).collect()
 }
 
 /// Files of sources and documents that are named without their folder.
