@@ -55,11 +55,13 @@ fn shared_name(path: &str) -> String {
 fn settings(value: &Value, path: &str, found: &mut BTreeMap<String, Vec<Value>>) {
     let below = |name: &str| if path.is_empty() { name.to_owned() } else { format!("{path}.{name}") };
     match value {
-        Value::Object(block) if !path.ends_with(".only") => {
+        Value::Object(block) if path.rsplit('.').next() != Some("only") => {
             block.iter().for_each(|(name, value)| settings(value, &below(name), found));
         }
         Value::Array(list) if list.iter().all(Value::is_object) => {
-            list.iter().for_each(|value| settings(value, &format!("{path}[]"), found));
+            for value in list {
+                settings(value, &format!("{path}[]"), found);
+            }
         }
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) | Value::Object(_) => {
             found.entry(shared_name(path)).or_default().push(value.clone());
