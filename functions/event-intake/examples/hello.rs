@@ -1,7 +1,5 @@
 //! The baseline that `infra/measure/run` compares everything with: a function that answers a constant.
 
-// For its allocator, which every function has.
-use frontdesk as _;
 use lambda_http::{
     Error,
     lambda_runtime::{self, LambdaEvent, service_fn},
