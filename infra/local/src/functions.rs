@@ -2,6 +2,7 @@
 
 use crate::{
     bootstraps::Bootstraps,
+    dynamodb::named,
     fate::{self, Fate, Fates},
     gateway,
     template::{Function, Template, Unreadable},
@@ -9,7 +10,7 @@ use crate::{
 use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
-    edge::{aws, sellers::Source, timed::Timed},
+    edge::{sellers::Source, timed::Timed},
     flow::{Clock, Random, access::Tokens},
     popin::Transport,
     store::{Bookings, Events, Shelf, Slots},
@@ -212,10 +213,6 @@ impl Invoker {
             Self::Bootstraps(bootstraps) => bootstraps.invoke(function, &event).await,
         }
     }
-}
-
-fn named(client: &Client, function: &'static str) -> Client {
-    Client::from_conf(client.config().to_builder().app_name(aws::app_name(function)).build())
 }
 
 /// As X-Ray names one, made of the request's id.

@@ -58,8 +58,8 @@ async fn run(cli: &Cli) -> Result<(), Trouble> {
     };
     say::line(welcome::text(&stack));
     stopped.await;
-    // Calls that hang are not waited for: they may hang for ever.
-    stack.tasks.abort_all();
+    // Tasks end before the runtime does, whose timers would panic under them; calls that hang are not waited for.
+    drop(tokio::time::timeout(LAST_WORDS, stack.tasks.shutdown()).await);
     Ok(())
 }
 

@@ -213,7 +213,7 @@ fn a_function_that_cannot_start_says_why_in_a_line_of_json() {
         let line: Value = serde_json::from_slice(&ended.stdout).expect("one line of JSON");
         assert_eq!((&line["level"], &line["message"]), (&json!("ERROR"), &json!("function.not_started")), "{line}");
         let error = line["error"].as_str().expect("it says why");
-        assert!(error.starts_with("cannot start: ") && error.contains("SELLERS_FILE is set"), "{error}");
+        assert!(error.starts_with("cannot start: ") && error.contains("AWS_REGION is not set"), "{error}");
     }
 }
 

@@ -92,13 +92,17 @@ impl Basics {
                 env.problem(format!("{LOG_LEVEL} is none of error, warn, info, debug, trace"));
                 tracing::Level::INFO
             });
-        check_endpoints(env);
+        check_aws(env);
         Self { sellers, log_level }
     }
 }
 
-/// The SDKs read these themselves and would fail at the first call: a value that is no URL stops the function at its start.
-fn check_endpoints(env: &Env<'_>) {
+/// The SDKs read these themselves, and would fail at the first call or look for a region on the network: what is wrong with
+/// them stops the function at its start.
+fn check_aws(env: &Env<'_>) {
+    if ["AWS_REGION", "AWS_DEFAULT_REGION", "AWS_PROFILE"].iter().all(|name| env.maybe(name).is_none()) {
+        env.problem("AWS_REGION is not set".to_owned());
+    }
     for name in ["AWS_ENDPOINT_URL", "AWS_ENDPOINT_URL_DYNAMODB", "AWS_ENDPOINT_URL_SECRETS_MANAGER"] {
         let uri = env.maybe(name).map(|url| url.parse::<http::Uri>().ok());
         let is_url = |uri: http::Uri| uri.scheme().is_some() && uri.host().is_some_and(|host| !host.is_empty());
@@ -115,9 +119,10 @@ mod tests {
     #[test]
     fn an_endpoint_that_is_no_url_is_named() {
         let read = |set: &[(&str, &str)]| {
+            let set = [set, &[("AWS_REGION", "ap-south-1")]].concat();
             let get = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
             let env = Env::new(&get);
-            check_endpoints(&env);
+            check_aws(&env);
             env.checked(()).map_err(|error| error.to_string())
         };
         assert_eq!(read(&[]), Ok(()));
@@ -140,7 +145,7 @@ mod tests {
         assert_eq!(
             error,
             "cannot start: neither SELLERS_SECRET_ARN nor SELLERS_FILE is set, \
-             LOG_LEVEL is none of error, warn, info, debug, trace, EVENTS_TABLE is not set"
+             LOG_LEVEL is none of error, warn, info, debug, trace, AWS_REGION is not set, EVENTS_TABLE is not set"
         );
     }
 }

@@ -72,7 +72,7 @@ pub fn init(level: Level) {
     }
 }
 
-/// Runs the start of a function, and logs why it failed: the process ends with that line.
+/// Runs the start of a function, and logs why it failed. `main` then returns the error, which Rust repeats on standard error.
 pub async fn startup<T>(
     work: impl Future<Output = Result<T, Box<dyn Error + Send + Sync>>>,
 ) -> Result<T, Box<dyn Error + Send + Sync>> {

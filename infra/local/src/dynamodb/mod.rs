@@ -13,4 +13,4 @@ mod tests;
 pub use access::Access;
 pub use embedded::{DbCall, Embedded, Grants, NoDatabase, Pace, Watch};
 pub use faults::{DbFault, FaultHook};
-pub use tables::{NoTables, client, create_missing, sdk_config};
+pub use tables::{NoTables, client, create_missing, named, sdk_config};

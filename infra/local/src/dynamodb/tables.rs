@@ -3,7 +3,10 @@
 use crate::template::Table;
 use aws_sdk_dynamodb::{
     Client,
-    config::Credentials,
+    config::{
+        Credentials,
+        retry::{RetryPartition, TokenBucket},
+    },
     error::{DisplayErrorContext, ProvideErrorMetadata, SdkError},
     operation::describe_table::DescribeTableError,
 };
@@ -38,8 +41,22 @@ pub fn sdk_config(http: SharedHttpClient, endpoint: &str) -> SdkConfig {
     aws::at(http, endpoint, or("AWS_REGION", "us-east-1"), credentials)
 }
 
+/// A client of nobody's: every call is granted.
 pub fn client(http: SharedHttpClient, endpoint: &str) -> Client {
-    aws::dynamodb(&sdk_config(http, endpoint))
+    let client = aws::dynamodb(&sdk_config(http, endpoint));
+    Client::from_conf(client.config().to_builder().retry_partition(own_quota()).build())
+}
+
+/// The same client under a function's name, by which the database knows what it was granted.
+pub fn named(client: &Client, function: &'static str) -> Client {
+    let config = client.config().to_builder().app_name(aws::app_name(function)).retry_partition(own_quota());
+    Client::from_conf(config.build())
+}
+
+/// A quota of retries of its own, as a function has in a process of its own: by default the SDK shares one in the whole
+/// process, so that one simulated world would use up the retries of the next.
+fn own_quota() -> RetryPartition {
+    RetryPartition::custom("own").token_bucket(TokenBucket::default()).build()
 }
 
 pub async fn create_missing(client: &Client, tables: &[Table]) -> Result<(), NoTables> {
