@@ -63,7 +63,7 @@ async fn each_request_makes_the_calls_of_the_page() {
     shop.world.deliver_webhooks().await;
     operations(&shop);
     shop.world.pump().await;
-    table.push(("two witnesses", operations(&shop)));
+    table.push(("two Popin webhooks", operations(&shop)));
     let listed = shop.world.items("bookings");
     let id =
         listed.iter().find(|item| item["sk"] == "booking").unwrap()["pk"].as_str().unwrap()["acme#".len()..].to_owned();
@@ -89,7 +89,7 @@ async fn each_request_makes_the_calls_of_the_page() {
         "the same key again: TransactWriteItems GetItem",
         "the same person with another key: TransactWriteItems GetItem PutItem GetItem",
         "a booking that the stream runs: UpdateItem UpdateItem UpdateItem PutItem Query TransactWriteItems PutItem PutItem UpdateItem",
-        "two witnesses: Query Query GetItem GetItem PutItem PutItem UpdateItem UpdateItem",
+        "two Popin webhooks: Query Query GetItem GetItem PutItem PutItem UpdateItem UpdateItem",
         "a look at a booking: GetItem Query",
         "a sweep with nothing due: Query Query Query Query Query",
     ];

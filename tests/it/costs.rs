@@ -205,9 +205,9 @@ async fn table() -> Vec<(&'static str, Cost)> {
     let worker = Run { mb: 256.0, ..SMALL };
     let accepted = of(shop.trigger("msg_1", &lead(1)).await, &worker);
     shop.settle().await;
-    // The worker twice, for the booking and for its witness; and Popin's two webhooks, each a request, answered as that one.
+    // The worker twice, for the booking and for Popin's webhook; and Popin's two webhooks, each a request, answered as that one.
     let booked = Cost::counted(&shop, &[&told, &told], &Run { invocations: 4.0, popin: 2.0, ..worker });
-    rows.push(("a booking, from the trigger to the witness", booked.and(&accepted)));
+    rows.push(("a booking, from the trigger to Popin's webhook", booked.and(&accepted)));
     rows
 }
 

@@ -294,7 +294,7 @@ async fn a_crm_that_the_seller_has_not_set_up_lets_nobody_in() {
 
 #[test]
 fn page_prints_the_table_of_answers() {
-    let head = "| connector | stored | no booking can be made of it | not readable | not proven | over 1 MiB | not stored | because |\n|---|---|---|---|---|---|---|---|\n";
+    let head = "| connector | stored | no booking can be made of it | not readable | wrong credential | over 1 MiB | not stored | because |\n|---|---|---|---|---|---|---|---|\n";
     let row = |connector: Connector| {
         let cells = Ending::ALL.map(|ending| {
             let kept = if parks(connector, ending) { ", parked" } else { "" };
