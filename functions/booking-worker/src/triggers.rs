@@ -17,7 +17,7 @@ use frontdesk::{
 use futures_util::StreamExt;
 use tracing::Instrument as _;
 
-/// Of one CRM at once: it counts our calls.
+/// Triggers of one seller that are read at a time: CRMs count our calls.
 const AT_ONCE: usize = 4;
 /// The most that one sweep takes.
 const MOST: i32 = 200;

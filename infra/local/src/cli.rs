@@ -27,8 +27,8 @@ pub struct Cli {
     #[arg(long, value_name = "FILE")]
     pub sellers: Option<PathBuf>,
     /// Use another DynamoDB; missing tables are made there, with the credentials of the environment.
-    /// Its streams are not read: new bookings wait for the sweep, which runs on every tick, and a booking in doubt finds
-    /// no witness. [default: embedded]
+    /// Its streams are not read: new bookings wait for the sweep, which runs on every tick, and Popin's webhooks do not
+    /// settle a booking in doubt. [default: embedded]
     #[arg(long, value_name = "URL")]
     pub dynamodb: Option<String>,
     /// Fire every schedule each SECONDS, instead of as the template says.
@@ -63,7 +63,7 @@ Controls, on the port of the simulator:
   GET    /_local/dead-letters      stream records that a function failed at for good
 
 Environment: LOG_LEVEL (error, warn, info, debug; default warn) is for standard error.
-AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY are made up where they are not set.";
+AWS_REGION, AWS_ACCESS_KEY_ID and AWS_SECRET_ACCESS_KEY have placeholder values where they are not set.";
 
 impl Cli {
     pub fn every(&self) -> Option<Duration> {

@@ -49,7 +49,7 @@ pub enum NoSellers {
 }
 
 impl Source {
-    /// A document that never changes, for tests.
+    /// A document that never changes: the demo seller's, and the tests'.
     pub fn fixed(sellers: Sellers) -> Self {
         Self::with(From::Fixed, sellers)
     }
