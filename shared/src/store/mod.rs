@@ -35,15 +35,7 @@ pub enum Error {
 
 impl Error {
     fn of<E: ProvideErrorMetadata, R>(table: &str, error: &SdkError<E, R>) -> Self {
-        let code = match error {
-            SdkError::ServiceError(service) => service.err().code().unwrap_or("service error"),
-            SdkError::ConstructionFailure(_) => "not built",
-            SdkError::TimeoutError(_) => "timed out",
-            SdkError::DispatchFailure(_) => "not reached",
-            SdkError::ResponseError(_) => "unreadable",
-            _ => "failed",
-        };
-        Self::Unavailable { table: table.to_owned(), code: code.to_owned() }
+        Self::Unavailable { table: table.to_owned(), code: error_code(error).to_owned() }
     }
 
     /// What no waiting mends: the table is not there, or the role may not ask it. A deployment got that wrong.
@@ -54,6 +46,18 @@ impl Error {
             }
             Self::Corrupt { .. } => false,
         }
+    }
+}
+
+/// AWS's code for a refusal, or ours where no answer came. The SDK's own text is left out: it repeats what was sent or read.
+pub fn error_code<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> &str {
+    match error {
+        SdkError::ServiceError(service) => service.err().code().unwrap_or("service error"),
+        SdkError::ConstructionFailure(_) => "not built",
+        SdkError::TimeoutError(_) => "timed out",
+        SdkError::DispatchFailure(_) => "not reached",
+        SdkError::ResponseError(_) => "unreadable",
+        _ => "failed",
     }
 }
 
