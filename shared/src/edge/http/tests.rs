@@ -25,7 +25,7 @@ async fn server(answer: Option<Vec<u8>>) -> (String, Arc<AtomicUsize>) {
                 continue;
             };
             let mut request = [0; 4096];
-            stream.read(&mut request).await.unwrap();
+            assert!(stream.read(&mut request).await.unwrap() > 0, "no request came");
             stream.write_all(answer).await.unwrap();
         }
     });
