@@ -1,7 +1,10 @@
 //! AWS clients: region, credentials and endpoints by `aws-config`, retries and time-outs by configuration.
 
-use aws_config::{AppName, BehaviorVersion, Region, retry::RetryConfig, timeout::TimeoutConfig};
-use aws_sdk_dynamodb::config::{Credentials, SharedCredentialsProvider};
+use aws_config::{
+    AppName, BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
+    timeout::TimeoutConfig,
+};
+use aws_sdk_dynamodb::config::{Credentials, ProvideCredentials, SharedCredentialsProvider};
 use aws_smithy_runtime_api::client::http::SharedHttpClient;
 use std::time::Duration;
 
@@ -21,13 +24,18 @@ pub struct NoRegionError;
 /// Settings of every AWS client of this process, as the environment has them. `function` becomes `app/<function>` in
 /// `User-Agent`.
 pub async fn load(http: SharedHttpClient, function: &'static str) -> Result<SdkConfig, NoRegionError> {
-    let config = aws_config::defaults(BehaviorVersion::latest())
+    let loader = aws_config::defaults(BehaviorVersion::latest())
         .app_name(app_name(function))
         .http_client(http)
         .retry_config(retries())
-        .timeout_config(timeouts())
-        .load()
-        .await;
+        .timeout_config(timeouts());
+    // Lambda hands them over there. The default chain looks there first, too, but makes a client of every other source beforehand.
+    let environment = EnvironmentVariableCredentialsProvider::new();
+    let loader = match environment.provide_credentials().await {
+        Ok(_) => loader.credentials_provider(environment),
+        Err(_) => loader,
+    };
+    let config = loader.load().await;
     if config.region().is_some() { Ok(config) } else { Err(NoRegionError) }
 }
 
