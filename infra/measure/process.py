@@ -1,4 +1,4 @@
-"""Runs one program under a Runtime API of its own, from its start to its end, and measures that process."""
+"""Runs one program under a Runtime API of its own and measures that process."""
 
 import contextlib
 import json
@@ -14,36 +14,58 @@ from events import SELLERS
 
 # Invocations before the warm ones are counted.
 SETTLING = 50
+# Seconds that a start, or a turn, may take.
+PATIENCE = 60
 # Microseconds of a period in which a share of the CPU is granted.
 PERIOD = 20_000
 
 
 class Process:
-    """What one process took: `first_cpu` and `first_time` (ms, up to its first answer), `warm_cpu` (us an invocation), `rss` (MB, at most)."""
+    """A program that has settled and waits for its turns. `first_cpu` and `first_time` are in ms, up to its first answer; `warm_cpu` has the
+    us an invocation of each turn; `rss` is in MB, at most."""
 
-    def __init__(self, program, environment, warm, memory):
-        self.event, self.warm = program.event, warm
-        self.invocations, self.ended, self.started = 0, threading.Event(), threading.Event()
-        self.failure = None
-        api = Server(("127.0.0.1", 0), type("Api", (RuntimeApi,), {"process": self}))
-        threading.Thread(target=api.serve_forever, daemon=True).start()
-        environment = environment | program.environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{api.server_port}"}
-        with tempfile.TemporaryFile() as log:
-            self.began = time.perf_counter()
-            self.process = subprocess.Popen(program.command, env=environment, stdout=log, stderr=log)
-            self.share = CpuShare(self.process.pid, memory) if memory else None
-            self.started.set()
-            if not self.ended.wait(60):
-                self.failure = "not done within a minute"
-            self.rss = self.peak_memory()
-            self.process.kill()
-            self.process.wait()
-            if self.share:
-                self.share.group.rmdir()
-            api.shutdown()
-            if self.failure:
-                log.seek(0)
-                sys.exit(f"{program.name}: {self.failure}\n{log.read().decode(errors='replace')[-2000:]}")
+    def __init__(self, program, environment, memory):
+        self.name, self.event = program.name, program.event
+        self.invocations, self.started, self.turns, self.parked = 0, threading.Event(), threading.Semaphore(0), threading.Event()
+        self.failure, self.warm_cpu, self.ended = None, [], False
+        self.api = Server(("127.0.0.1", 0), type("Api", (RuntimeApi,), {"process": self}))
+        threading.Thread(target=self.api.serve_forever, daemon=True).start()
+        environment = environment | program.environment | {"AWS_LAMBDA_RUNTIME_API": f"127.0.0.1:{self.api.server_port}"}
+        self.log = tempfile.TemporaryFile()  # noqa: SIM115
+        self.began = time.perf_counter()
+        self.process = subprocess.Popen(program.command, env=environment, stdout=self.log, stderr=self.log)
+        self.share = CpuShare(self.process.pid, memory) if memory else None
+        self.started.set()
+        self.wait()
+
+    def turn(self, invocations):
+        """Lets it have some warm invocations."""
+        self.parked.clear()
+        before = self.cpu()
+        self.turns.release(invocations)
+        self.wait()
+        self.warm_cpu.append((self.cpu() - before) * 1000 / invocations)
+
+    def wait(self):
+        """Returns when it asks for an event and there is no turn left."""
+        if not self.parked.wait(PATIENCE):
+            self.failure = f"not done within {PATIENCE} s"
+        if self.failure:
+            self.end()
+
+    def end(self):
+        self.rss = self.peak_memory()
+        self.ended = True
+        self.process.kill()
+        self.process.wait()
+        if self.share:
+            self.share.group.rmdir()
+        self.api.shutdown()
+        self.turns.release()
+        if self.failure:
+            self.log.seek(0)
+            sys.exit(f"{self.name}: {self.failure}\n{self.log.read().decode(errors='replace')[-2000:]}")
+        self.log.close()
 
     def cpu(self):
         """Milliseconds of the process's own CPU clock: of all its threads, those that ended too."""
@@ -66,6 +88,9 @@ class Process:
             self.share.begin()
             # The kernel's own time to set a share does not count.
             self.began += time.perf_counter() - asked
+        if self.invocations >= SETTLING and not self.turns.acquire(blocking=False):
+            self.parked.set()
+            self.turns.acquire()
         text = json.dumps(self.event).replace("NUMBER", f"{time.time_ns() % 10**12:012d}")
         return json.loads(text.replace("SELLER", f"s{self.invocations % SELLERS}"))
 
@@ -76,15 +101,10 @@ class Process:
             if isinstance(answer, dict) and answer.get("statusCode", 200) >= 300:
                 return self.fail(f"answered {answer}")
         self.invocations += 1
-        if self.invocations == SETTLING:
-            self.settled = self.cpu()
-        if self.invocations == SETTLING + self.warm:
-            self.warm_cpu = (self.cpu() - self.settled) * 1000 / self.warm
-            self.ended.set()
 
     def fail(self, failure):
         self.failure = failure
-        self.ended.set()
+        self.parked.set()
 
 
 class RuntimeApi(BaseHTTPRequestHandler):
@@ -98,14 +118,14 @@ class RuntimeApi(BaseHTTPRequestHandler):
         pass
 
     def do_GET(self):  # noqa: N802
-        if self.process.ended.is_set():
-            time.sleep(60)
         headers = {
             "lambda-runtime-aws-request-id": "018f2b6e-7c1a-7e3b-9d0a-000000000001",
             "lambda-runtime-deadline-ms": str(int(time.time() * 1000) + 30_000),
             "lambda-runtime-invoked-function-arn": "arn:aws:lambda:us-east-1:000000000000:function:f",
         }
-        self.answer(200, self.process.next_event(), headers)
+        event = self.process.next_event()
+        if not self.process.ended:
+            self.answer(200, event, headers)
 
     def do_POST(self):  # noqa: N802
         body = self.rfile.read(int(self.headers.get("content-length", 0)))

@@ -19,13 +19,17 @@ class Report:
         """`rounds` maps each program's name to its processes, one a round."""
         self.programs, self.rounds = programs, rounds
 
+    def figures(self, name, figure):
+        """One for each round, or for each turn."""
+        values = [getattr(process, figure) for process in self.rounds.get(name, ())]
+        return [turn for turns in values for turn in turns] if figure == "warm_cpu" else values
+
     def median(self, name, figure):
-        return statistics.median(getattr(process, figure) for process in self.rounds[name])
+        return statistics.median(self.figures(name, figure))
 
     def ratio(self, name, figure, base):
-        """The median of the ratios within each round. None when either was not measured."""
-        pairs = zip(self.rounds.get(name, ()), self.rounds.get(base, ()))
-        ratios = [getattr(process, figure) / getattr(other, figure) for process, other in pairs]
+        """The median of the ratios within each round, or turn. None when either was not measured."""
+        ratios = [value / other for value, other in zip(self.figures(name, figure), self.figures(base, figure))]
         return statistics.median(ratios) if ratios else None
 
     def table(self):
