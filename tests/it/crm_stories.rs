@@ -1,21 +1,23 @@
 //! Triggers from the CRM's event to a booking, by way of whatever stands in between.
 
 use http::Method;
-use local::dynamodb::DbFault;
+use local::dynamodb::{DbFault, FaultHook};
 use serde_json::{Value, json};
 use sim::RecordFault;
 use std::{
     collections::{BTreeMap, BTreeSet},
     sync::{
-        Arc,
+        Arc, OnceLock,
         atomic::{AtomicUsize, Ordering},
     },
+    time::Duration,
 };
 use system_tests::{
     canary::forget,
     crm_ways::{ORGANIZATION, SECRET, Way, hmac, hubspot_event, hubspot_v3, outbound, said, with_crms},
     shop::Shop,
 };
+use tokio::time::Instant;
 
 async fn hubspot(shop: &Shop, events: &Value) -> Value {
     let body = events.to_string();
@@ -505,6 +507,16 @@ async fn a_hundred_of_which_some_are_not_stored_are_not_acknowledged_until_all_a
     }
 }
 
+/// A table that fails from one call on, for longer than the time of a call; `calls` counts.
+fn broken_from(broken: usize, fault: DbFault, calls: Arc<AtomicUsize>) -> FaultHook {
+    let since = OnceLock::new();
+    Arc::new(move |_, _| {
+        let is_broken = calls.fetch_add(1, Ordering::Relaxed) >= broken
+            && since.get_or_init(Instant::now).elapsed() < Duration::from_secs(10);
+        if is_broken { fault } else { DbFault::None }
+    })
+}
+
 /// What a CRM would see over a table that fails at one call in every way, and how it comes again until it is content.
 #[tokio::test(start_paused = true)]
 async fn whatever_fails_while_a_batch_is_stored_nothing_is_lost_and_nothing_comes_twice() {
@@ -519,12 +531,7 @@ async fn whatever_fails_while_a_batch_is_stored_nothing_is_lost_and_nothing_come
                 let shop = Shop::with_crms().await;
                 (1..=3).for_each(|number| way.keep_record(&shop, number));
                 let calls = Arc::new(AtomicUsize::new(0));
-                let counter = calls.clone();
-                // Four in a row: more than the SDK itself gets over.
-                shop.world.db.set_fault(Some(Arc::new(move |_, _| {
-                    let call = counter.fetch_add(1, Ordering::Relaxed);
-                    if (broken..broken + 4).contains(&call) { fault } else { DbFault::None }
-                })));
+                shop.world.db.set_fault(Some(broken_from(broken, fault, calls.clone())));
                 let mut said = way.send(&shop, body).await;
                 let broke = calls.load(Ordering::Relaxed) > broken;
                 for _ in 0..5 {
@@ -533,6 +540,7 @@ async fn whatever_fails_while_a_batch_is_stored_nothing_is_lost_and_nothing_come
                     }
                     assert_eq!(said.status, 503, "{way:?} {fault:?} {broken} {said:?}");
                     assert!(way != Way::Outbound || said.text.contains("<Ack>false</Ack>"), "{said:?}");
+                    tokio::time::sleep(Duration::from_secs(3)).await;
                     said = way.send(&shop, body).await;
                 }
                 assert_eq!(said.status, 200, "{way:?} {fault:?} {broken}");
@@ -563,11 +571,7 @@ async fn whatever_fails_while_a_record_is_read_back_it_becomes_one_booking() {
             Way::HubSpotApp.keep_record(&shop, 1);
             hubspot(&shop, &json!([hubspot_event(1, 0)])).await;
             let calls = Arc::new(AtomicUsize::new(0));
-            let counter = calls.clone();
-            shop.world.db.set_fault(Some(Arc::new(move |_, _| {
-                let call = counter.fetch_add(1, Ordering::Relaxed);
-                if (broken..broken + 4).contains(&call) { fault } else { DbFault::None }
-            })));
+            shop.world.db.set_fault(Some(broken_from(broken, fault, calls.clone())));
             shop.world.pump().await;
             let broke = calls.load(Ordering::Relaxed) > broken;
             shop.world.db.set_fault(None);

@@ -35,6 +35,7 @@ mod sellers_reference;
 mod simulation;
 mod supply;
 mod telemetry;
+mod throttles;
 mod traps;
 mod trust;
 mod twice;

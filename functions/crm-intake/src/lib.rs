@@ -21,7 +21,7 @@ use frontdesk::{
     flow::{Clock, Desk, Random, access::Tokens},
     model::{ids::SellerId, seller::Seller},
     popin::Transport,
-    store::{self, Bookings, Events, Slots},
+    store::{self, Bookings, Events, Slots, retries},
 };
 use http::{Method, StatusCode};
 use lambda_http::{Body, Error, Request, RequestExt as _, Response, request::RequestContext};
@@ -50,10 +50,13 @@ impl App {
     pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
         let sellers = Source::open(&config.basics.sellers, aws).await?;
         let client = aws::dynamodb(aws);
-        let slots = Slots { client: client.clone(), table: config.slots_table };
-        let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
-        let events = Events::new(bookings.client.clone(), config.events_table);
+        let persistent = retries::persistent(&client);
+        let slots = Slots { client: persistent.clone(), table: config.slots_table };
+        let events = Events::new(persistent.clone(), config.events_table);
+        let mut bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
+        // Not by that one: a start has 10 s.
         store::may_start(bookings.warm().await)?;
+        bookings.client = persistent;
         let random = Arc::new(Random::from_entropy());
         Ok(Self {
             sellers,

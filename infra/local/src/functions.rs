@@ -13,7 +13,7 @@ use frontdesk::{
     edge::{sellers::Source, timed::Timed},
     flow::{Clock, Random, access::Tokens},
     popin::Transport,
-    store::{Bookings, Events, Shelf, Slots},
+    store::{Bookings, Events, Shelf, Slots, retries},
 };
 use futures_util::FutureExt as _;
 use http::Response;
@@ -85,13 +85,14 @@ impl InProcess {
         let (events_table, slots_table) = (template.table_of("EVENTS_TABLE")?, template.table_of("SLOTS_TABLE")?);
         let bookings_table = template.table_of("BOOKINGS_TABLE")?;
         // Each by a client of its own name, which is how the database knows whom it was granted to.
-        let events = |function| Events::new(named(&wiring.client, function), events_table.clone());
-        let slots = |function| Slots { client: named(&wiring.client, function), table: slots_table.clone() };
-        let bookings = |function| Bookings {
-            client: named(&wiring.client, function),
-            table: bookings_table.clone(),
-            slots: slots(function),
+        let client = |function| {
+            let named = named(&wiring.client, function);
+            if ["crm-intake", "booking-worker"].contains(&function) { retries::persistent(&named) } else { named }
         };
+        let events = |function| Events::new(client(function), events_table.clone());
+        let slots = |function| Slots { client: client(function), table: slots_table.clone() };
+        let bookings =
+            |function| Bookings { client: client(function), table: bookings_table.clone(), slots: slots(function) };
         let (sellers, transport) = (&wiring.sellers, &Timed::popin(wiring.transport.clone()));
         let outside = &Timed::crm(wiring.outside.clone());
         let (clock, random) = (&wiring.clock, &wiring.random);

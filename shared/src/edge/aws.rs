@@ -1,5 +1,6 @@
 //! AWS clients: region, credentials and endpoints by `aws-config`, retries and time-outs by configuration.
 
+use crate::store::retries::PassingRefusal;
 use aws_config::{
     AppName, BehaviorVersion, Region, environment::EnvironmentVariableCredentialsProvider, retry::RetryConfig,
     timeout::TimeoutConfig,
@@ -53,7 +54,8 @@ pub fn at(http: SharedHttpClient, endpoint: &str, region: String, credentials: C
 }
 
 pub fn dynamodb(config: &SdkConfig) -> aws_sdk_dynamodb::Client {
-    aws_sdk_dynamodb::Client::new(config)
+    let config = aws_sdk_dynamodb::config::Builder::from(config).retry_classifier(PassingRefusal);
+    aws_sdk_dynamodb::Client::from_conf(config.build())
 }
 
 /// A function's name as its clients send it.

@@ -5,9 +5,9 @@ mod finding;
 pub use self::finding::{Next, Page};
 
 use super::{
-    CONFLICTS, Cancelled, Error, Gates, Slots, cancelled,
+    Cancelled, Error, Gates, Slots, cancelled,
     item::{Item, Reader, keyed, n, s},
-    keys, lost, pause_after, record,
+    keys, lost, record,
 };
 use crate::model::{
     booking::{Booking, Lease},
@@ -156,7 +156,7 @@ impl Bookings {
                 Ok(if old_item(&error).is_some_and(|old| ours(&old, &item)) { Saved::Done } else { Saved::Conflict })
             }
             Some(Cancelled::Condition(_)) => Ok(Saved::ClaimTaken),
-            Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
+            Some(Cancelled::Passing) | None => Err(Error::of(&self.table, &error)),
         }
     }
 
@@ -264,16 +264,7 @@ impl Bookings {
         &self,
         parts: Vec<TransactWriteItem>,
     ) -> Result<(), SdkError<TransactWriteItemsError>> {
-        let mut conflicts = 0;
-        loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
-            let Err(error) = sent else { return Ok(()) };
-            if !matches!(cancelled(&error), Some(Cancelled::Conflict)) || conflicts == CONFLICTS {
-                return Err(error);
-            }
-            conflicts += 1;
-            pause_after(conflicts).await;
-        }
+        self.client.transact_write_items().set_transact_items(Some(parts)).send().await.map(drop)
     }
 
     /// One cheap signed call, so that the first request finds the connection open.

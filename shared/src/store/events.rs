@@ -1,11 +1,12 @@
 //! The events table: storing and telling duplicates apart is one conditional write.
 
 use super::{
-    CONFLICTS, Cancelled, Error, cancelled,
+    Cancelled, Error, cancelled,
     index::entry_item,
     item::{Item, keyed, n, s},
-    keys, lost, pause_after,
+    keys, lost,
     recent::{Print, Recent},
+    retries,
 };
 use crate::model::{
     event::{Event, Far, KEPT},
@@ -21,6 +22,8 @@ use aws_sdk_dynamodb::{
 #[derive(Clone, Debug)]
 pub struct Events {
     pub client: Client,
+    /// For what is sent to us once.
+    patient: Client,
     pub table: String,
     recent: Recent,
 }
@@ -38,7 +41,7 @@ const NEW: &str = "attribute_not_exists(pk) OR expires_at < :now";
 
 impl Events {
     pub fn new(client: Client, table: String) -> Self {
-        Self { client, table, recent: Recent::default() }
+        Self { patient: retries::patient(&client), client, table, recent: Recent::default() }
     }
 
     /// Durable when it returns. One call: a put, or, where a neighbouring window has to be looked at, a transaction; none
@@ -74,7 +77,7 @@ impl Events {
         let now = n(event.received_at.as_second());
         if others.is_empty() && rest.is_empty() {
             let sent = self
-                .client
+                .client_for(event)
                 .put_item()
                 .table_name(&self.table)
                 .set_item(Some(item))
@@ -116,23 +119,21 @@ impl Events {
                 Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
             parts.push(TransactWriteItem::builder().put(put).build());
         }
-        Ok(if self.transact(parts).await? { Stored::New } else { Stored::Duplicate })
+        Ok(if self.transact(self.client_for(event), parts).await? { Stored::New } else { Stored::Duplicate })
+    }
+
+    /// A page sends again what was not taken; a vendor sends once.
+    fn client_for(&self, event: &Event) -> &Client {
+        if event.trust == Trust::Claimed { &self.client } else { &self.patient }
     }
 
     /// All parts or none; false when a condition did not hold.
-    pub(super) async fn transact(&self, parts: Vec<TransactWriteItem>) -> Result<bool, Error> {
-        let mut conflicts = 0;
-        loop {
-            let sent = self.client.transact_write_items().set_transact_items(Some(parts.clone())).send().await;
-            let Err(error) = sent else { return Ok(true) };
-            match cancelled(&error) {
-                Some(Cancelled::Condition(_)) => return Ok(false),
-                Some(Cancelled::Conflict) if conflicts < CONFLICTS => {
-                    conflicts += 1;
-                    pause_after(conflicts).await;
-                }
-                Some(Cancelled::Conflict) | None => return Err(Error::of(&self.table, &error)),
-            }
+    pub(super) async fn transact(&self, client: &Client, parts: Vec<TransactWriteItem>) -> Result<bool, Error> {
+        let sent = client.transact_write_items().set_transact_items(Some(parts)).send().await;
+        let Err(error) = sent else { return Ok(true) };
+        match cancelled(&error) {
+            Some(Cancelled::Condition(_)) => Ok(false),
+            Some(Cancelled::Passing) | None => Err(Error::of(&self.table, &error)),
         }
     }
 

@@ -128,7 +128,7 @@ impl Events {
             let delete = Delete::builder().table_name(&self.table).set_key(Some(keyed(key.clone()))).build();
             parts.push(TransactWriteItem::builder().delete(delete.expect("table and key are set")).build());
         }
-        if self.transact(parts).await? {
+        if self.transact(&self.client, parts).await? {
             return Ok(!traces.erased);
         }
         // Its time was over meanwhile.

@@ -195,7 +195,7 @@ impl Events {
         let put = Put::builder().table_name(&self.table).set_item(Some(item)).build().expect("table and item are set");
         let parts =
             vec![TransactWriteItem::builder().delete(delete).build(), TransactWriteItem::builder().put(put).build()];
-        self.transact(parts).await
+        self.transact(&self.client, parts).await
     }
 
     /// Takes an entry out of its index.

@@ -11,6 +11,7 @@ pub mod parked;
 mod recent;
 mod record;
 pub mod requests;
+pub mod retries;
 pub mod shelf;
 pub mod slots;
 mod write_backs;
@@ -21,8 +22,10 @@ pub use gate::Gates;
 pub use shelf::Shelf;
 pub use slots::Slots;
 
-use aws_sdk_dynamodb::error::{ProvideErrorMetadata, SdkError};
-use std::time::Duration;
+use aws_sdk_dynamodb::{
+    error::{ProvideErrorMetadata, SdkError},
+    operation::transact_write_items::TransactWriteItemsError,
+};
 
 /// What a caller can only try again later. The SDK's own text is left out: it repeats whole items.
 #[derive(Debug, thiserror::Error)]
@@ -76,32 +79,28 @@ fn lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
 enum Cancelled {
     /// The first part, in order, whose condition failed.
     Condition(usize),
-    /// Another transaction was at the same items: try again.
-    Conflict,
+    /// Another transaction was at the same items, or a table was throttled. What is seen of it has been tried again.
+    Passing,
 }
 
 /// Reads the reasons of a cancelled transaction; `None` for every other error.
-fn cancelled<R>(
-    error: &SdkError<aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError, R>,
-) -> Option<Cancelled> {
-    use aws_sdk_dynamodb::operation::transact_write_items::TransactWriteItemsError::TransactionCanceledException as Canceled;
-    let SdkError::ServiceError(service) = error else { return None };
-    if service.err().code() == Some("TransactionConflictException") {
-        return Some(Cancelled::Conflict);
-    }
-    let Canceled(canceled) = service.err() else { return None };
-    let at = |code: &str| canceled.cancellation_reasons().iter().position(|reason| reason.code() == Some(code));
-    match (at("ConditionalCheckFailed"), at("TransactionConflict")) {
-        (Some(part), _) => Some(Cancelled::Condition(part)),
-        (None, Some(_)) => Some(Cancelled::Conflict),
-        (None, None) => None,
-    }
+fn cancelled<R>(error: &SdkError<TransactWriteItemsError, R>) -> Option<Cancelled> {
+    error.as_service_error().and_then(cancelled_for)
 }
 
-/// How often a transaction that met another one is sent again.
-const CONFLICTS: u32 = 6;
-
-/// 10 ms after the first conflict, then twice as long each time: the other transaction ends meanwhile.
-async fn pause_after(conflicts: u32) {
-    tokio::time::sleep(Duration::from_millis(5 << conflicts.min(6))).await;
+fn cancelled_for(error: &TransactWriteItemsError) -> Option<Cancelled> {
+    if error.code() == Some(retries::CONFLICT) {
+        return Some(Cancelled::Passing);
+    }
+    let TransactWriteItemsError::TransactionCanceledException(canceled) = error else { return None };
+    let reasons = canceled.cancellation_reasons();
+    let failed = reasons.iter().position(|reason| reason.code() == Some("ConditionalCheckFailed"));
+    let passing = ["TransactionConflict", "ThrottlingError", "ProvisionedThroughputExceeded"];
+    match failed {
+        Some(part) => Some(Cancelled::Condition(part)),
+        None if reasons.iter().any(|reason| reason.code().is_some_and(|code| passing.contains(&code))) => {
+            Some(Cancelled::Passing)
+        }
+        None => None,
+    }
 }

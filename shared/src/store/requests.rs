@@ -136,7 +136,7 @@ impl Bookings {
             return match cancelled(&error) {
                 // Our own first try among them: it stands for this booking then.
                 Some(Cancelled::Condition(_)) => self.known(seller, idempotency, now).await,
-                Some(Cancelled::Conflict) | None => Err(Error::of(&self.table, &error)),
+                Some(Cancelled::Passing) | None => Err(Error::of(&self.table, &error)),
             };
         }
         let sent = self

@@ -112,9 +112,10 @@ impl Weather {
             return DbFault::None;
         }
         let writes = matches!(operation, "PutItem" | "UpdateItem" | "DeleteItem" | "TransactWriteItems");
-        let (fault, name) = match rng.u8(0..8) {
+        let (fault, name) = match rng.u8(0..9) {
             0 | 1 => (DbFault::Throttle, "database: throttled"),
             2 => (DbFault::Unreachable, "database: not reached"),
+            8 if writes => (DbFault::CancelThrottled, "database: throttled within a transaction"),
             3 | 4 if writes => (DbFault::Conflict, "database: conflict, cancelled"),
             _ if writes => (DbFault::LoseReply, "database: done, reply lost"),
             _ => (DbFault::LoseReply, "database: read, reply lost"),

@@ -192,6 +192,7 @@ impl Embedded {
             DbFault::None | DbFault::LoseReply => self.run(operation, &mut body),
             DbFault::Throttle => faults::throttled(),
             DbFault::Conflict => faults::conflict(operation, &body),
+            DbFault::CancelThrottled => faults::throttled_within(operation, &body),
             DbFault::Unreachable => (0, String::new()),
         };
         let lost = matches!(fault, DbFault::LoseReply | DbFault::Unreachable);

@@ -12,6 +12,8 @@ pub enum DbFault {
     Throttle,
     /// Not done: another transaction is at the same items.
     Conflict,
+    /// Not done: a table of a transaction was throttled. A single write is refused as by `Throttle`.
+    CancelThrottled,
     /// Done, and the connection breaks before the answer.
     LoseReply,
     /// Not done: nobody is there.
@@ -29,15 +31,24 @@ pub(super) fn throttled() -> (u16, String) {
     (400, json!({ "__type": kind, "message": message }).to_string())
 }
 
+/// A transaction is cancelled, and its first part tells why.
+pub(super) fn throttled_within(operation: &str, body: &Value) -> (u16, String) {
+    if operation == "TransactWriteItems" { cancelled(body, "ThrottlingError") } else { throttled() }
+}
+
 /// A transaction is cancelled with reasons; a single write has an error of its own.
 pub(super) fn conflict(operation: &str, body: &Value) -> (u16, String) {
     if operation != "TransactWriteItems" {
         let kind = format!("{NAMESPACE}#TransactionConflictException");
         return (400, json!({ "__type": kind, "message": "Transaction is ongoing for the item" }).to_string());
     }
+    cancelled(body, "TransactionConflict")
+}
+
+fn cancelled(body: &Value, reason: &str) -> (u16, String) {
     let parts = body["TransactItems"].as_array().map_or(1, Vec::len);
     let mut reasons = vec![json!({ "Code": "None" }); parts];
-    reasons[0] = json!({ "Code": "TransactionConflict", "Message": "Transaction is ongoing for the item" });
+    reasons[0] = json!({ "Code": reason, "Message": "Not now" });
     let codes: Vec<_> = reasons.iter().filter_map(|reason| reason["Code"].as_str()).collect();
     let message =
         format!("Transaction cancelled, please refer cancellation reasons for specific reasons [{}]", codes.join(", "));

@@ -85,6 +85,7 @@ async fn a_conflict_has_the_shape_that_its_operation_gives_it() {
     let (db, client, _) = database().await;
     db.set_fault(Some(Arc::new(|_, _| DbFault::Conflict)));
     assert_eq!(put(&client, "1").await.unwrap_err(), "TransactionConflictException");
+    assert_eq!(db.calls().len(), 4, "it is tried again");
     let part = aws_sdk_dynamodb::types::Put::builder().table_name("frontdesk-events");
     let part = part.item("pk", AttributeValue::S("a".to_owned())).build().unwrap();
     let part = aws_sdk_dynamodb::types::TransactWriteItem::builder().put(part).build();
