@@ -36,6 +36,7 @@ def shop(name, sim, receiver):
             },
             "hubspot": {
                 "client_secrets": [f"hubspot-secret-of-{name}"],
+                "signatures": ["v3", "v2"],
                 "public_url": f"https://api.example.com/v1/crm/{name}/hubspot",
                 "access_token": "hubspot-access-token",
                 "api_base": f"{sim}/crm/hubspot",

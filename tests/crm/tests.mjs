@@ -88,12 +88,12 @@ test("HubSpot signs a workflow's action by v2, and is told to wait", async () =>
   await shop.booked(hari, 'hubspot');
 });
 
-test("HubSpot signs an old app's batch by v1", async () => {
+test("HubSpot's batch is not taken by an older signature", async () => {
   const hema = shop.person('Hema');
   const body = await batch(hema);
-  equal((await toHubspot(oneByte(body), older('v1', body))).status, 401, 'another body');
-  equal((await toHubspot(body, older('v1', body))).status, 200, 'the answer');
-  await shop.booked(hema, 'hubspot');
+  for (const version of ['v1', 'v2']) {
+    equal((await toHubspot(body, older(version, body))).status, 401, version);
+  }
 });
 
 // ---- Standard Webhooks ----------------------------------------------------------------------------------------------

@@ -7,6 +7,7 @@ mod calls;
 mod costs;
 mod crash;
 mod crm_doors;
+mod crm_forgery;
 mod crm_guards;
 mod crm_keys;
 mod crm_limits;

@@ -24,7 +24,7 @@ pub fn with_crms(change: impl FnOnce(&mut Value)) -> Value {
         let tokens = json!({"tokens": [SECRET, OLD_SECRET]});
         seller["crm"] = json!({
             "standard": {"secrets": [STANDARD_SECRET]},
-            "hubspot": {"client_secrets": [OLD_SECRET, SECRET], "public_url": PUBLIC_URL, "access_token": ACCESS_TOKEN, "tokens": [SECRET],
+            "hubspot": {"client_secrets": [OLD_SECRET, SECRET], "signatures": ["v3", "v2"], "public_url": PUBLIC_URL, "access_token": ACCESS_TOKEN, "tokens": [SECRET],
                         "api_base": "http://hubspot.test"},
             "salesforce": {"path_secrets": [SECRET], "tokens": [SECRET], "organization_ids": ["00D000000000001"]},
             "zoho": {"tokens": [SECRET], "api_base": "http://zoho.test/crm/zoho",
@@ -43,7 +43,6 @@ pub enum Way {
     Standard,
     Bearer,
     HubSpotApp,
-    HubSpotAppV1,
     HubSpotAction,
     HubSpotWorkflow,
     HubSpotToken,
@@ -60,11 +59,10 @@ pub enum Way {
 }
 
 impl Way {
-    pub const ALL: [Self; 17] = [
+    pub const ALL: [Self; 16] = [
         Self::Standard,
         Self::Bearer,
         Self::HubSpotApp,
-        Self::HubSpotAppV1,
         Self::HubSpotAction,
         Self::HubSpotWorkflow,
         Self::HubSpotToken,
@@ -83,11 +81,7 @@ impl Way {
     pub fn connector(self) -> &'static str {
         match self {
             Self::Standard | Self::Bearer => "standard",
-            Self::HubSpotApp
-            | Self::HubSpotAppV1
-            | Self::HubSpotAction
-            | Self::HubSpotWorkflow
-            | Self::HubSpotToken => "hubspot",
+            Self::HubSpotApp | Self::HubSpotAction | Self::HubSpotWorkflow | Self::HubSpotToken => "hubspot",
             Self::Outbound | Self::Callout => "salesforce",
             Self::ZohoJson | Self::ZohoForm | Self::ZohoNotification => "zoho",
             Self::LeadSquared => "leadsquared",
@@ -100,12 +94,7 @@ impl Way {
     /// Whether the body is under the signature.
     pub fn is_signed(self) -> bool {
         match self {
-            Self::Standard
-            | Self::HubSpotApp
-            | Self::HubSpotAppV1
-            | Self::HubSpotAction
-            | Self::HubSpotWorkflow
-            | Self::Shopify => true,
+            Self::Standard | Self::HubSpotApp | Self::HubSpotAction | Self::HubSpotWorkflow | Self::Shopify => true,
             Self::Bearer
             | Self::HubSpotToken
             | Self::Outbound
@@ -122,7 +111,7 @@ impl Way {
 
     /// Whether it carries ids only.
     pub fn is_thin(self) -> bool {
-        matches!(self, Self::HubSpotApp | Self::HubSpotAppV1 | Self::ZohoNotification | Self::PipedriveDeal)
+        matches!(self, Self::HubSpotApp | Self::ZohoNotification | Self::PipedriveDeal)
     }
 
     /// A trigger about the person of this number, `+91 90000 xxxxx`.
@@ -133,7 +122,7 @@ impl Way {
             Self::Standard | Self::Bearer => {
                 json!({"lead": {"external_id": format!("L-{number}"), "name": "Asha Example", "mobile": mobile}})
             }
-            Self::HubSpotApp | Self::HubSpotAppV1 => json!([hubspot_event(number, 0)]),
+            Self::HubSpotApp => json!([hubspot_event(number, 0)]),
             Self::HubSpotAction => json!({
                 "callbackId": format!("ap-44001122-5677-11-{number}"),
                 "origin": {"portalId": 44_001_122, "actionDefinitionId": 1086, "actionDefinitionVersion": 3},
@@ -210,10 +199,6 @@ impl Way {
                 (path, vec![json, ("authorization", format!("Bearer {key}")), ("idempotency-key", id)])
             }
             Self::HubSpotApp => (path, [vec![json], hubspot_v3(body, secret, now * 1000)].concat()),
-            Self::HubSpotAppV1 => {
-                let signature = hash::hex(format!("{secret}{body}").as_bytes());
-                (path, vec![json, ("x-hubspot-signature-version", "v1".to_owned()), ("x-hubspot-signature", signature)])
-            }
             Self::HubSpotAction | Self::HubSpotWorkflow => {
                 let signature = hash::hex(format!("{secret}POST{}{body}", PUBLIC_URL.replace("%40", "@")).as_bytes());
                 (path, vec![json, ("x-hubspot-signature-version", "v2".to_owned()), ("x-hubspot-signature", signature)])
@@ -254,7 +239,7 @@ impl Way {
         let mobile = format!("+9190000{number:05}");
         let sim = &shop.world.sim;
         match self {
-            Self::HubSpotApp | Self::HubSpotAppV1 => sim.put_record(
+            Self::HubSpotApp => sim.put_record(
                 format!("hubspot/contacts/{number}"),
                 json!({"firstname": "Asha", "lastname": "Example", "mobilephone": mobile, "secret_field": "x"}),
             ),

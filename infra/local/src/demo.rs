@@ -45,7 +45,7 @@ fn crms(sim_port: u16) -> Value {
     json!({
         "standard": { "secrets": [SIGNING_SECRET] },
         "hubspot": {
-            "client_secrets": [CRM_SECRET], "public_url": HUBSPOT_URL, "access_token": "demo-token",
+            "client_secrets": [CRM_SECRET], "signatures": ["v3", "v2"], "public_url": HUBSPOT_URL, "access_token": "demo-token",
             "api_base": format!("{base}/crm/hubspot"),
             "write_back": { "access_token": sim::crms::KEY, "fields": { "state": "vc_state", "join_url": "vc_join_url" } },
         },

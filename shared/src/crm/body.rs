@@ -11,7 +11,12 @@ use crate::model::{
 };
 use serde_json::{Map, Value};
 
-/// JSON whatever the content type says, or a form where it says so.
+/// JSON whatever the content type says: of CRMs whose signature covers the body, and not its type.
+pub fn json(body: &[u8]) -> Option<Value> {
+    serde_json::from_slice(body).ok()
+}
+
+/// JSON, or a form where the content type says so: of CRMs that send both.
 pub fn parse(arrival: &Arrival<'_>) -> Option<Value> {
     if arrival.is_form() {
         let pairs = form_urlencoded::parse(arrival.body);
@@ -20,7 +25,7 @@ pub fn parse(arrival: &Arrival<'_>) -> Option<Value> {
         return Some(Value::Object(fields))
             .filter(|fields| fields.as_object().is_some_and(|fields| !fields.is_empty()));
     }
-    serde_json::from_slice(arrival.body).ok()
+    json(arrival.body)
 }
 
 /// A record that came whole.

@@ -5,7 +5,10 @@ use crate::model::{
     connector::Connector,
     hash,
     origin::Origin,
-    seller::{Secret, crm::HubSpot},
+    seller::{
+        Secret,
+        crm::{HubSpot, HubSpotSignature},
+    },
     sensitive::Sensitive,
     trigger::{About, Thin, Told},
     trust::Trust,
@@ -23,19 +26,17 @@ const TOLERANCE: SignedDuration = SignedDuration::from_mins(5);
 /// What no key would know again is not taken: HubSpot itself gives up after a day.
 const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
-/// v3 alone where it is there: one that is stale or wrong is not made good by an older one beside it. v2 for workflows
-/// and v1 for old apps, which send no v3, so that a request from which v3 was taken is judged by what is left. A key in
-/// a header where a workflow sends no signature.
+/// v3 alone where it is there: one that is stale or wrong is not made good by an older one beside it. Else v2, where the
+/// seller accepts it, and a key in a header where a workflow sends no signature. v1 proves nothing: `HubSpot` sends it
+/// with app batches only, and v3 with all of those.
 pub fn prove(arrival: &Arrival<'_>, config: &HubSpot, now: Timestamp) -> Option<Trust> {
     let uri = signed_uri(&config.public_url);
     let signed = if arrival.has("x-hubspot-signature-v3") {
         is_recent(arrival.header("x-hubspot-request-timestamp"), now) && v3(arrival, &config.client_secrets, &uri)
     } else {
-        match arrival.header("x-hubspot-signature-version") {
-            "v2" => digest(arrival, &config.client_secrets, &["POST", &uri]),
-            "v1" => digest(arrival, &config.client_secrets, &[]),
-            _ => false,
-        }
+        config.signatures.contains(&HubSpotSignature::V2)
+            && arrival.header("x-hubspot-signature-version") == "v2"
+            && v2(arrival, &config.client_secrets, &uri)
     };
     if signed { Some(Trust::Signed) } else { arrival.shows_token(&config.tokens) }
 }
@@ -61,15 +62,22 @@ fn v3(arrival: &Arrival<'_>, secrets: &[Secret], uri: &str) -> bool {
     proven
 }
 
-/// A plain hash over the secret, what comes `before`, and the body: v2 and v1, which know no time.
-fn digest(arrival: &Arrival<'_>, secrets: &[Secret], before: &[&str]) -> bool {
+/// A plain hash over secret, method, URI and body. Whoever has one can compute that of a longer body, which contains the
+/// padding of the shorter one: NUL bytes, which no JSON has.
+fn v2(arrival: &Arrival<'_>, secrets: &[Secret], uri: &str) -> bool {
     let given = arrival.header("x-hubspot-signature").as_bytes();
     let mut proven = subtle::Choice::from(0);
     for secret in secrets {
-        let message = [secret.expose().as_bytes(), before.concat().as_bytes(), arrival.body].concat();
+        let message = [secret.expose().as_bytes(), b"POST", uri.as_bytes(), arrival.body].concat();
         proven |= hash::hex(&message).as_bytes().ct_eq(given);
     }
-    proven.into()
+    bool::from(proven) && is_of_workflow(arrival.body) && !arrival.body.contains(&0)
+}
+
+/// Workflows send an object. An app's batch is a list, and comes with v3.
+fn is_of_workflow(body: &[u8]) -> bool {
+    let text = body.strip_prefix("\u{feff}".as_bytes()).unwrap_or(body);
+    text.trim_ascii_start().starts_with(b"{")
 }
 
 /// What HubSpot undoes of a URI's encoding before it signs.
@@ -112,7 +120,7 @@ pub fn read(
     patience: SignedDuration,
 ) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::HubSpot, &config.fields, &config.only);
-    match body::parse(arrival).ok_or(Unread::NotReadable)? {
+    match body::json(arrival.body).ok_or(Unread::NotReadable)? {
         Value::Array(events) => {
             let told = events.iter().map(|event| told(event, config, &fields, now)).collect();
             Ok(Batch { form: Form::Plain, told })

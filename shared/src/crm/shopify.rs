@@ -33,7 +33,7 @@ fn either<'r>(arrival: &Arrival<'r>, name: &str) -> &'r str {
 }
 
 pub fn read(arrival: &Arrival<'_>) -> Result<Batch, Unread> {
-    let record = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
+    let record = body::json(arrival.body).filter(Value::is_object).ok_or(Unread::NotReadable)?;
     let id = |name| Some(either(arrival, name).to_owned()).filter(|id| !id.is_empty());
     let (event, delivery, topic) = (id("event-id"), id("webhook-id"), either(arrival, "topic"));
     // One page says this one, a newer page that one: the event is the same over all subscriptions of a topic.

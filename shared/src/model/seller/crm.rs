@@ -50,6 +50,9 @@ impl Crm {
         if self.hubspot.as_ref().is_some_and(|crm| !crm.client_secrets.is_empty() && !is_url(&crm.public_url)) {
             return Err("crm.hubspot.public_url is not the URL that HubSpot calls".into());
         }
+        if self.hubspot.as_ref().is_some_and(|crm| !crm.signatures.contains(&HubSpotSignature::V3)) {
+            return Err("crm.hubspot.signatures lacks v3, which always proves a delivery".into());
+        }
         let bases = [
             ("hubspot", self.hubspot.as_ref().and_then(|crm| crm.api_base.as_ref())),
             ("salesforce", self.salesforce.as_ref().and_then(|crm| crm.api_base.as_ref())),
@@ -80,10 +83,35 @@ pub struct Standard {
     pub fields: Mapping,
 }
 
+/// A version of `HubSpot`'s signatures that proves a delivery.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Deserialize)]
+#[serde(try_from = "String")]
+pub enum HubSpotSignature {
+    /// An HMAC that covers the time.
+    V3,
+    /// A plain hash that covers no time, of what a workflow sends.
+    V2,
+}
+
+impl TryFrom<String> for HubSpotSignature {
+    type Error = &'static str;
+
+    fn try_from(name: String) -> Result<Self, Self::Error> {
+        match name.as_str() {
+            "v3" => Ok(Self::V3),
+            "v2" => Ok(Self::V2),
+            _ => Err("rule: is neither v3 nor v2"),
+        }
+    }
+}
+
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct HubSpot {
     pub client_secrets: Vec<Secret>,
+    /// What proves a delivery; v3 always does.
+    #[serde(default = "v3_alone")]
+    pub signatures: Vec<HubSpotSignature>,
     /// What HubSpot was told to call, to the letter: it signs it.
     pub public_url: String,
     /// For workflow webhooks that send a key in a header in place of a signature.
@@ -99,6 +127,10 @@ pub struct HubSpot {
     pub fields: Mapping,
     #[serde(default)]
     pub only: Only,
+}
+
+fn v3_alone() -> Vec<HubSpotSignature> {
+    vec![HubSpotSignature::V3]
 }
 
 #[derive(Clone, Debug, Deserialize)]

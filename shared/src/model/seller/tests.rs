@@ -108,6 +108,16 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["popin"]["api_key"] = json!(".")),
             "acme: popin.api_key is empty or a dot, or not a header value",
         ),
+        (
+            Box::new(|s| {
+                s["crm"] = json!({"hubspot": {"client_secrets": [], "public_url": "", "signatures": ["v3", HUSH]}})
+            }),
+            "acme: crm.hubspot.signatures[1] is neither v3 nor v2",
+        ),
+        (
+            Box::new(|s| s["crm"] = json!({"hubspot": {"client_secrets": [], "public_url": "", "signatures": ["v2"]}})),
+            "acme: crm.hubspot.signatures lacks v3, which always proves a delivery",
+        ),
         (Box::new(|s| s["popin"]["base_url"] = json!(HUSH)), "acme: popin.base_url is not a URL"),
         (
             Box::new(|s| s["popin"]["timeout_seconds"] = json!(0)),
