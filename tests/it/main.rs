@@ -11,6 +11,7 @@ mod crm_forgery;
 mod crm_guards;
 mod crm_keys;
 mod crm_limits;
+mod crm_replays;
 mod crm_stories;
 mod crm_tokens;
 mod diary;

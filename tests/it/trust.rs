@@ -28,7 +28,15 @@ async fn a_booking_asks_for_a_proven_caller_in_the_flow_that_makes_it() {
     for (number, trust) in (1..).zip(Trust::ALL) {
         let wanted = frontdesk::crm::request::parse(&lead(number), desk.seller, desk.clock.now());
         let key = trust.as_str().to_owned();
-        let trigger = Trigger { connector: "bookings", trust, key, fingerprint: "f".to_owned(), origin: None, wanted };
+        let trigger = Trigger {
+            connector: "bookings",
+            trust,
+            key,
+            fingerprint: "f".to_owned(),
+            replayable: false,
+            origin: None,
+            wanted,
+        };
         let made = request_booking(&desk, trigger, None).await;
         match trust {
             Trust::Claimed => {

@@ -77,7 +77,8 @@ pub async fn trigger(
     let desk = room.desk();
     let wanted = frontdesk::crm::request::parse(&lead(number), desk.seller, desk.clock.now());
     let (key, fingerprint) = (key.to_owned(), "f".to_owned());
-    let trigger = Trigger { connector, trust: Trust::Bearer, key, fingerprint, origin: Some(origin), wanted };
+    let trigger =
+        Trigger { connector, trust: Trust::Bearer, key, fingerprint, replayable: false, origin: Some(origin), wanted };
     request_booking(&desk, trigger, None).await.expect("a good trigger is taken")
 }
 

@@ -46,7 +46,15 @@ pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result
     let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
     let wanted = request::parse(&body, seller, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
-    let trigger = Trigger { connector: "bookings", trust: Trust::Bearer, key, fingerprint, origin: None, wanted };
+    let trigger = Trigger {
+        connector: "bookings",
+        trust: Trust::Bearer,
+        key,
+        fingerprint,
+        replayable: false,
+        origin: None,
+        wanted,
+    };
     book(app, request, (id, seller), trigger).await
 }
 

@@ -193,8 +193,15 @@ async fn standard(
     let body: Value = serde_json::from_slice(arrival.body).map_err(|_| Problem::not_json())?;
     let wanted = standard::parse(&body, seller.1, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
-    let trigger =
-        Trigger { connector: "standard", trust, key, fingerprint, origin: standard::origin(&body, arrival), wanted };
+    let trigger = Trigger {
+        connector: "standard",
+        trust,
+        key,
+        fingerprint,
+        replayable: false,
+        origin: standard::origin(&body, arrival),
+        wanted,
+    };
     book(app, request, seller, trigger).await
 }
 

@@ -1,6 +1,6 @@
 //! `HubSpot`: app webhooks, the custom workflow action, and the workflow's "send a webhook".
 
-use super::{Arrival, Batch, Form, Unread, back, body, echo, fields::Fields};
+use super::{Arrival, Batch, Form, Replay, Unread, back, body, echo, fields::Fields};
 use crate::model::{
     connector::Connector,
     hash,
@@ -39,6 +39,11 @@ pub fn prove(arrival: &Arrival<'_>, config: &HubSpot, now: Timestamp) -> Option<
             && v2(arrival, &config.client_secrets, &uri)
     };
     if signed { Some(Trust::Signed) } else { arrival.shows_token(&config.tokens) }
+}
+
+/// Under v2 what was taken by v3 comes again, too.
+pub fn replay(config: &HubSpot) -> Replay {
+    if config.signatures.contains(&HubSpotSignature::V2) { Replay::Unbounded } else { Replay::Bounded }
 }
 
 fn is_recent(millis: &str, now: Timestamp) -> bool {

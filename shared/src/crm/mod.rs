@@ -22,6 +22,7 @@ pub use arrival::Arrival;
 
 use crate::model::{connector::Connector, seller::Seller, trigger::Told, trust::Trust};
 use jiff::Timestamp;
+use serde_json::Value;
 
 /// What is wrong with a request that was read: the field and a stable code, never the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -59,6 +60,36 @@ pub enum Unread {
     NotReadable,
     /// Only its content could prove it, and does not.
     NotProven,
+}
+
+/// How long the bytes of a delivery that is proven can be sent again by whoever has seen them.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Replay {
+    /// No longer than keys are kept.
+    Bounded,
+    /// No signed time ends it.
+    Unbounded,
+    /// They were signed before the oldest key that is kept: nothing tells a late delivery from a repeated one.
+    Late(Unusable),
+}
+
+/// Of a delivery that carries its record. What shows a token is not replayed by anybody who could not make it afresh.
+pub fn replay(connector: Connector, trust: Trust, record: &Value, seller: &Seller, now: Timestamp) -> Replay {
+    let crm = &seller.crm;
+    match (connector, trust) {
+        (_, Trust::Claimed | Trust::Bearer) => Replay::Bounded,
+        (Connector::HubSpot, _) => crm.hubspot.as_ref().map_or(Replay::Bounded, hubspot::replay),
+        (Connector::Shopify, _) => shopify::replay(record, now),
+        (
+            Connector::Standard
+            | Connector::Salesforce
+            | Connector::Zoho
+            | Connector::LeadSquared
+            | Connector::Freshsales
+            | Connector::Pipedrive,
+            _,
+        ) => Replay::Bounded,
+    }
 }
 
 /// How far a request is proven, if at all. Before anything of it is parsed, save where the CRM left no other way.

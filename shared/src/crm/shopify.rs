@@ -1,7 +1,8 @@
 //! Shopify's webhooks: customers and orders, signed over the raw body.
 
-use super::{Arrival, Batch, Form, Unread, body};
+use super::{Arrival, Batch, Form, Replay, Unread, Unusable, body, fields::text};
 use crate::model::{
+    instant,
     origin::Origin,
     seller::crm::Shopify,
     sensitive::Sensitive,
@@ -10,8 +11,12 @@ use crate::model::{
 };
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 use sha2::Sha256;
+
+/// What was created before is not taken for new: its key may have been known and forgotten.
+const TOO_OLD: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// With any of the secrets: for an hour after a rotation the old one may still sign.
 pub fn prove(arrival: &Arrival<'_>, config: &Shopify) -> Option<Trust> {
@@ -32,38 +37,65 @@ fn either<'r>(arrival: &Arrival<'r>, name: &str) -> &'r str {
     if prefixed.is_empty() { arrival.header(&format!("shopify-{name}")) } else { prefixed }
 }
 
+/// The signature covers the body alone: what a delivery is about, and which one it is, stands there. Of the headers, the
+/// topic can only say that it asks for no call.
 pub fn read(arrival: &Arrival<'_>) -> Result<Batch, Unread> {
     let record = body::json(arrival.body).filter(Value::is_object).ok_or(Unread::NotReadable)?;
-    let id = |name| Some(either(arrival, name).to_owned()).filter(|id| !id.is_empty());
-    let (event, delivery, topic) = (id("event-id"), id("webhook-id"), either(arrival, "topic"));
-    // One page says this one, a newer page that one: the event is the same over all subscriptions of a topic.
-    let key = match event.as_ref().or(delivery.as_ref()) {
-        Some(id) => format!("event#{id}"),
-        None => body::unreadable(arrival.body, "").key,
-    };
-    let object = match topic.split('/').next() {
-        Some("orders") => "order",
-        Some("checkouts") => "checkout",
-        Some("draft_orders") => "draft_order",
-        Some(_) | None => "customer",
+    let header = |name| Some(either(arrival, name).to_owned()).filter(|id| !id.is_empty());
+    let object = object_of(&record);
+    let id = text(&record["id"]);
+    let key = match (object, &id) {
+        (Some(object), Some(id)) => format!("create#{object}#{id}"),
+        (Some(_) | None, _) => body::unreadable(arrival.body, "").key,
     };
     let origin = Origin {
-        event,
-        delivery,
-        object: Some(object.to_owned()),
-        record: super::fields::text(&record["id"]),
+        event: header("event-id"),
+        delivery: header("webhook-id"),
+        object: object.map(str::to_owned),
+        record: id,
         ..Origin::default()
     };
-    let about = match topic {
+    let about = match object {
         // Every app has to take these. They ask for a person's work, not for a call.
-        "customers/redact" | "customers/data_request" | "shop/redact" => {
+        _ if is_about_privacy(&record) => {
             About::Unusable { code: "privacy_request".to_owned(), body: Sensitive::new(record.to_string()) }
         }
-        topic if topic.ends_with("/create") => About::Record(Sensitive::new(record)),
         // Our own tag comes back as an update.
-        _ => About::Ignored("event_not_used"),
+        Some(_) if either(arrival, "topic").ends_with("/create") => About::Record(Sensitive::new(record)),
+        Some(_) | None => About::Ignored("event_not_used"),
     };
     Ok(Batch { form: Form::Plain, told: vec![Told { key, origin, about }] })
+}
+
+/// A customer's or a shop's data is asked for, or is to be erased: nothing else names its shop and is no record.
+fn is_about_privacy(body: &Value) -> bool {
+    !body["shop_id"].is_null() && body["id"].is_null() && body["admin_graphql_api_id"].is_null()
+}
+
+/// By its global id, else by what only records of its kind have; `None` of what no call can be about.
+fn object_of(record: &Value) -> Option<&'static str> {
+    let has = |name: &str| !record[name].is_null();
+    let global = record["admin_graphql_api_id"].as_str().and_then(|id| id.strip_prefix("gid://shopify/"));
+    match global.and_then(|id| id.split('/').next()) {
+        Some("Customer") => Some("customer"),
+        Some("Order") => Some("order"),
+        Some("DraftOrder") => Some("draft_order"),
+        Some("Checkout" | "AbandonedCheckout") => Some("checkout"),
+        Some(_) => None,
+        None if has("abandoned_checkout_url") => Some("checkout"),
+        None if has("invoice_url") => Some("draft_order"),
+        None if ["line_items", "order_number", "financial_status"].into_iter().any(has) => Some("order"),
+        None => Some("customer"),
+    }
+}
+
+/// By when the record was made, which is signed with it.
+pub fn replay(record: &Value, now: Timestamp) -> Replay {
+    match record["created_at"].as_str().and_then(instant::rfc3339) {
+        Some(at) if now.duration_since(at) > TOO_OLD => Replay::Late(Unusable { field: "created_at", code: "too_old" }),
+        Some(at) if at <= now => Replay::Bounded,
+        Some(_) | None => Replay::Unbounded,
+    }
 }
 
 #[cfg(test)]

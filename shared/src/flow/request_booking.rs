@@ -40,6 +40,8 @@ pub struct Trigger {
     pub key: String,
     /// Of what was asked for, in one spelling; stored under the seller's secret only.
     pub fingerprint: String,
+    /// Whether the same can come again at any time: then its key is kept without end.
+    pub replayable: bool,
     /// Where in the CRM it came from; `None` where nothing can be written back to.
     pub origin: Option<Origin>,
     /// What is unusable today may be the repetition of what was usable, and accepted, yesterday.
@@ -91,6 +93,7 @@ pub async fn request_booking(
     };
     let mut idempotencies = desk.seller.secrets().map(|secret| Idempotency {
         owed: owed.clone(),
+        endless: trigger.replayable,
         ..Idempotency::sealed(secret, trigger.connector, &trigger.key, &trigger.fingerprint)
     });
     let idempotency = idempotencies.next().expect("a seller has a secret");

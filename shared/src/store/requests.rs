@@ -17,7 +17,7 @@ use crate::model::{
 use aws_sdk_dynamodb::types::{Put, ReturnValuesOnConditionCheckFailure, TransactWriteItem};
 use jiff::{SignedDuration, Timestamp};
 
-/// How long a key is remembered: the longest that any CRM goes on retrying, and then some.
+/// How long a key is remembered, unless it is endless: the longest that any CRM goes on retrying, and then some.
 pub const KEY_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
 
 /// The entry that finds a booking by e-mail outlives the booking by a little, whenever that comes to rest.
@@ -30,6 +30,8 @@ pub struct Idempotency {
     pub key_hash: String,
     /// Of what was asked for.
     pub fingerprint: String,
+    /// Whether it is remembered without end.
+    pub endless: bool,
     /// Written with the key.
     pub owed: Owed,
 }
@@ -40,6 +42,7 @@ impl Idempotency {
         Self {
             key_hash: hash::sealed(secret, &["idempotency", connector, key]),
             fingerprint: hash::sealed(secret, &["fingerprint", request]),
+            endless: false,
             owed: Owed::default(),
         }
     }
@@ -168,7 +171,7 @@ impl Bookings {
         let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
         let live = |item: &Item| {
             let read = Reader { table: &self.table, item };
-            read.maybe_number::<i64>("expires_at").is_some_and(|at| at > now.as_second())
+            read.maybe_number::<i64>("expires_at").is_none_or(|at| at > now.as_second())
         };
         item.filter(live).map(|item| self.read_known(&item, idempotency)).transpose()
     }
@@ -224,7 +227,9 @@ fn key_item(seller: &SellerId, idempotency: &Idempotency, booking: &BookingId, j
     let mut item = keyed(keys::idempotency(seller, &idempotency.key_hash));
     item.insert("booking".into(), s(booking.as_str()));
     item.insert("fingerprint".into(), s(&idempotency.fingerprint));
-    item.insert("expires_at".into(), n((now + KEY_KEPT).as_second()));
+    if !idempotency.endless {
+        item.insert("expires_at".into(), n((now + KEY_KEPT).as_second()));
+    }
     if joined {
         item.insert("joined".into(), n(1));
     }

@@ -6,7 +6,7 @@ use super::{
     request_booking as request,
 };
 use crate::{
-    crm::{Unusable, fields::Fields, readback, request as wanted},
+    crm::{self, Replay, Unusable, fields::Fields, readback, request as wanted},
     flow::{Desk, access::Tokens, advance_booking::Patience},
     model::{
         backoff::Backoff,
@@ -85,7 +85,14 @@ pub async fn take_trigger(
     let told = limits::short(told);
     let mut problems = Vec::new();
     if let About::Record(record) = &told.about {
-        match book(desk, connector, trust, &told, record.expose(), wait).await? {
+        let judged = match late(desk, connector, trust, record.expose()) {
+            Some(late) => match known(desk, connector, &told).await? {
+                Some(known) => Judged::Became(known),
+                None => Judged::Unusable(vec![late]),
+            },
+            None => book(desk, connector, trust, &told, record.expose(), wait).await?,
+        };
+        match judged {
             Judged::Became(taken) => return Ok(taken),
             Judged::Unusable(found) => problems = found,
         }
@@ -113,6 +120,15 @@ pub async fn take_trigger(
     let new = desk.bookings.park(desk.id, &parked, now).await?;
     let taken = Taken::kept(parked);
     Ok(if new { taken } else { taken.copied() })
+}
+
+/// What a person has to look at before a record that asks for a call is one: whoever runs the trigger again has looked.
+fn late(desk: &Desk<'_>, connector: Connector, trust: Trust, record: &Value) -> Option<Unusable> {
+    let asks = Fields::of(connector, desk.seller).is_some_and(|fields| !fields.unwanted(record));
+    match crm::replay(connector, trust, record, desk.seller, desk.clock.now()) {
+        Replay::Late(late) => Some(late).filter(|_| asks),
+        Replay::Bounded | Replay::Unbounded => None,
+    }
 }
 
 /// What waits for its CRM.
@@ -210,7 +226,12 @@ async fn book(
         return Ok(Judged::Became(Taken::Ignored("not_asked_for")));
     }
     let wanted = wanted::parse(&fields.request(record), desk.seller, desk.clock.now());
-    let trigger = trigger(connector, trust, told, wanted);
+    // An event with ids only tells its time, or came under a signature that does.
+    let replay = match &told.about {
+        About::Record(record) => crm::replay(connector, trust, record.expose(), desk.seller, desk.clock.now()),
+        About::Thin(_) | About::Unusable { .. } | About::Ignored(_) => Replay::Bounded,
+    };
+    let trigger = Trigger { replayable: replay != Replay::Bounded, ..trigger(connector, trust, told, wanted) };
     match Box::pin(request(desk, trigger, wait)).await {
         Ok(requested) => Ok(Judged::Became(Taken::Booked(Box::new(requested)))),
         Err(RequestError::Unusable(problems)) => Ok(Judged::Unusable(problems)),
@@ -232,7 +253,8 @@ fn trigger(
     wanted: Result<(Lead, CallRequest), Vec<Unusable>>,
 ) -> Trigger {
     let (key, fingerprint) = (told.key.clone(), told.key.clone());
-    Trigger { connector: connector.as_str(), trust, key, fingerprint, origin: Some(told.origin.clone()), wanted }
+    let (connector, origin) = (connector.as_str(), Some(told.origin.clone()));
+    Trigger { connector, trust, key, fingerprint, replayable: false, origin, wanted }
 }
 
 /// The booking that an event with ids has made before: its CRM need not be asked again.
