@@ -244,17 +244,15 @@ def zeep_sends_two_notifications_and_reads_one_ack():
 
 
 @test
-def zeep_hears_no_ack_with_another_path_or_organization():
+def zeep_hears_no_ack_with_another_path_and_another_organization_starts_nothing():
     mina = shop.person("Mina")
     path_secret = shop.crm["salesforce"]["path_secrets"][0]
-    for what, shown in [
-        ("another path", {"path_secret": f"q{path_secret[1:]}"}),
-        ("another organization", {"organization": "00D000000000002EAA"}),
-    ]:
-        try:
-            raise AssertionError(f"{what} is answered {to_salesforce([mina], **shown)}")
-        except TransportError as error:
-            equal(error.status_code, 401, what)
+    try:
+        raise AssertionError(f"another path is answered {to_salesforce([mina], path_secret=f'q{path_secret[1:]}')}")
+    except TransportError as error:
+        equal(error.status_code, 401, "another path")
+    # A refusal would bring the message again for a day. At the end nobody but those who were booked is known to Popin.
+    equal(to_salesforce([mina], organization="00D000000000002EAA"), True, "another organization's Ack")
 
 
 # ---- What we sign ----------------------------------------------------------------------------------------------------

@@ -13,6 +13,7 @@ mod crm_keys;
 mod crm_limits;
 mod crm_replays;
 mod crm_stories;
+mod crm_tenants;
 mod crm_tokens;
 mod diary;
 mod disagree;

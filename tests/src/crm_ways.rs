@@ -136,7 +136,7 @@ impl Way {
             }),
             Self::Outbound => return outbound(ORGANIZATION, &[number]),
             Self::Callout => {
-                json!({"record_id": format!("00Q{number:012}AAA"), "object": "Lead", "name": "Asha Example", "mobile": mobile, "stage": "Working"})
+                json!({"organization_id": ORGANIZATION, "record_id": format!("00Q{number:012}AAA"), "object": "Lead", "name": "Asha Example", "mobile": mobile, "stage": "Working"})
             }
             Self::ZohoJson => json!({
                 "event_id": format!("41508680000{number}-2026-11-23T02:59:00Z"), "lead_id": format!("41508680000{number}"),

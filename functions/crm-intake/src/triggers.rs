@@ -53,10 +53,11 @@ pub(crate) async fn take(
         Ok(body) => body,
         Err(_) if whole.len() > MOST_WEBHOOK && rules::parks(connector, Ending::TooLarge) => {
             let told = body::unreadable(whole, "body_too_large");
-            return Ok(store(app, seller, connector, trust, unread(connector, told), None).await);
+            return Ok(store(app, seller, connector, trust, unread(connector, &arrival, seller.1, told), None).await);
         }
         Err(_) if whole.len() <= MOST_WEBHOOK && rules::parks(connector, Ending::Unreadable) => {
-            return Ok(store(app, seller, connector, trust, unread(connector, body::compressed(whole)), None).await);
+            let batch = unread(connector, &arrival, seller.1, body::compressed(whole));
+            return Ok(store(app, seller, connector, trust, batch, None).await);
         }
         Err(problem) => return Err(problem),
     };
@@ -67,7 +68,7 @@ pub(crate) async fn take(
         Ok(batch) => batch,
         Err(Unread::NotProven) => return Err(Problem::not_authenticated()),
         Err(Unread::NotReadable) if rules::parks(connector, Ending::Unreadable) => {
-            unread(connector, body::unreadable(body, "body_unreadable"))
+            unread(connector, &arrival, seller.1, body::unreadable(body, "body_unreadable"))
         }
         Err(Unread::NotReadable) => return Err(not_readable()),
     };
@@ -87,7 +88,12 @@ fn proven<'s>(
     Ok((seller, trust))
 }
 
-fn unread(connector: Connector, told: Told) -> Batch {
+/// Kept for a person, unless it may be another account's.
+fn unread(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, told: Told) -> Batch {
+    let told = match crm::stray(connector, arrival, seller) {
+        Some(code) => body::ignored(arrival.body, code),
+        None => told,
+    };
     let form = if connector == Connector::LeadSquared { Form::Status } else { Form::Plain };
     Batch { form, told: vec![told] }
 }

@@ -35,7 +35,7 @@ curl -sS -w '\n' {crm}/salesforce/{CRM_SECRET} -H 'Content-Type: text/xml' -d '<
 
 # Salesforce: a flow's HTTP callout, answered flat.
 curl -sS -w '\n' {crm}/salesforce {json} {token} -H 'Prefer: wait=10' \
-  -d '{{"record_id":"00Q000000000002AAA","name":"Sami Example","mobile":"+919000000014","stage":"Working"}}'
+  -d '{{"organization_id":"{ORGANIZATION}","record_id":"00Q000000000002AAA","name":"Sami Example","mobile":"+919000000014"}}'
 
 # Zoho: a workflow's webhook, as a form.
 curl -sS -w '\n' {crm}/zoho {token} -d 'lead_id=4150868000004&name=Zoya+Example&mobile=%2B919000000015&stage=Contacted'

@@ -49,6 +49,11 @@ fn key(record: &Value, fields: &Fields<'_>) -> String {
     }
 }
 
+/// What is proven and starts nothing: the code says why.
+pub fn ignored(body: &[u8], code: &'static str) -> Told {
+    Told { about: About::Ignored(code), ..unreadable(body, "") }
+}
+
 /// What is proven and compressed. Nothing of it is kept: whoever asks to be forgotten would not be found in it.
 pub fn compressed(body: &[u8]) -> Told {
     let about = About::Unusable { code: "body_compressed".to_owned(), body: Sensitive::new(String::new()) };

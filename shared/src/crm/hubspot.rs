@@ -117,6 +117,17 @@ fn signed_uri(public_url: &str) -> String {
     uri
 }
 
+/// Why a delivery of another account starts nothing.
+pub const NOT_OURS: &str = "portal_not_ours";
+
+/// Whether the accounts that a delivery names are all the seller's. One that names none is nobody's.
+fn is_ours(named: &[&Value], config: &HubSpot) -> bool {
+    let is_listed = |name: &str| name.parse().is_ok_and(|account| config.portal_ids.contains(&account));
+    let mut named = named.iter().filter(|name| !name.is_null()).peekable();
+    config.portal_ids.is_empty()
+        || named.peek().is_some() && named.all(|name| super::fields::text(name).is_some_and(|name| is_listed(&name)))
+}
+
 /// A list is an app's batch, an object with a `callbackId` an action, any other object a workflow's webhook.
 pub fn read(
     arrival: &Arrival<'_>,
@@ -125,27 +136,32 @@ pub fn read(
     patience: SignedDuration,
 ) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::HubSpot, &config.fields, &config.only);
-    match body::json(arrival.body).ok_or(Unread::NotReadable)? {
+    let body = match body::json(arrival.body).ok_or(Unread::NotReadable)? {
         Value::Array(events) => {
             let told = events.iter().map(|event| told(event, config, &fields, now)).collect();
-            Ok(Batch { form: Form::Plain, told })
+            return Ok(Batch { form: Form::Plain, told });
         }
-        Value::Object(action) if action.contains_key("callbackId") => {
-            let told = of_action(&Value::Object(action), &fields);
-            let waits = config.write_back.is_some() && told.origin.callback.as_deref().is_some_and(back::is_plain);
-            Ok(Batch { form: Form::Action { patience: waits.then(|| patience.as_secs()) }, told: vec![told] })
-        }
-        Value::Object(record) => {
-            let record = flat(record);
-            let object = object_of(&record);
-            let portal = super::fields::text(&record["portalId"]).unwrap_or_default();
-            let told = body::record(record, Some(&object), &fields);
-            // A contact and a deal may have the same number, and so may two accounts.
-            let key = format!("{portal}#{object}#{}", told.key);
-            Ok(Batch { form: Form::Plain, told: vec![Told { key, ..told }] })
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => Err(Unread::NotReadable),
+        body @ Value::Object(_) => body,
+        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(Unread::NotReadable),
+    };
+    let is_action = body.get("callbackId").is_some();
+    let accounts = [&body["origin"]["portalId"], &body["portalId"], &body["portal-id"]];
+    if !is_ours(&accounts, config) {
+        let form = if is_action { Form::Action { patience: None } } else { Form::Plain };
+        return Ok(Batch { form, told: vec![body::ignored(arrival.body, NOT_OURS)] });
     }
+    if is_action {
+        let told = of_action(&body, &fields);
+        let waits = config.write_back.is_some() && told.origin.callback.as_deref().is_some_and(back::is_plain);
+        return Ok(Batch { form: Form::Action { patience: waits.then(|| patience.as_secs()) }, told: vec![told] });
+    }
+    let portal = accounts.into_iter().find_map(super::fields::text).unwrap_or_default();
+    let record = flat(body);
+    let object = object_of(&record);
+    let told = body::record(record, Some(&object), &fields);
+    // A contact and a deal may have the same number, and so may two accounts.
+    let key = format!("{portal}#{object}#{}", told.key);
+    Ok(Batch { form: Form::Plain, told: vec![Told { key, ..told }] })
 }
 
 /// One event of an app's batch: ids, and one property at most.
@@ -163,11 +179,10 @@ fn told(event: &Value, config: &HubSpot, fields: &Fields<'_>, now: Timestamp) ->
         _ => None,
     };
     let occurred_at = event["occurredAt"].as_i64().and_then(|millis| Timestamp::from_millisecond(millis).ok());
-    let ours = config.portal_ids.is_empty()
-        || event["portalId"].as_u64().is_some_and(|portal| config.portal_ids.contains(&portal));
+    let ours = is_ours(&[&event["portalId"]], config);
     let own = config.write_back.as_ref().map(|back| &back.fields);
     let about = match (object, change) {
-        _ if !ours => About::Ignored("portal_not_ours"),
+        _ if !ours => About::Ignored(NOT_OURS),
         _ if echo::is_ours([text("propertyName").as_str()], own, &[]) => About::Ignored("own_echo"),
         _ if occurred_at.is_some_and(|at| now.duration_since(at) > TOO_OLD) => About::Ignored("too_old"),
         _ if change.is_empty() || record.is_empty() => {
@@ -214,14 +229,15 @@ fn object_of(record: &Value) -> String {
 }
 
 /// Properties come flat, or each as an object with its `value` and history.
-fn flat(mut record: Map<String, Value>) -> Value {
-    if let Some(Value::Object(properties)) = record.remove("properties") {
+fn flat(mut record: Value) -> Value {
+    let Some(fields) = record.as_object_mut() else { return record };
+    if let Some(Value::Object(properties)) = fields.remove("properties") {
         for (name, property) in properties {
             let value = property.get("value").cloned().unwrap_or(property);
-            record.entry(name).or_insert(value);
+            fields.entry(name).or_insert(value);
         }
     }
-    Value::Object(record)
+    record
 }
 
 #[cfg(test)]

@@ -130,6 +130,30 @@ pub fn read(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: T
         Connector::Pipedrive => {
             crm.pipedrive.as_ref().map_or(Err(Unread::NotProven), |config| pipedrive::read(arrival, config))
         }
-        Connector::Shopify => shopify::read(arrival),
+        Connector::Shopify => {
+            crm.shopify.as_ref().map_or(Err(Unread::NotProven), |config| shopify::read(arrival, config))
+        }
     }
+}
+
+/// Of a proven body that nobody reads: why it is not taken for the seller's, where the seller lists its accounts.
+pub fn stray(connector: Connector, arrival: &Arrival<'_>, seller: &Seller) -> Option<&'static str> {
+    let crm = &seller.crm;
+    let (is_stray, code) = match connector {
+        Connector::HubSpot => (crm.hubspot.as_ref().is_some_and(|c| !c.portal_ids.is_empty()), hubspot::NOT_OURS),
+        Connector::Salesforce => {
+            (crm.salesforce.as_ref().is_some_and(|c| !c.organization_ids.is_empty()), salesforce::NOT_OURS)
+        }
+        // The shop's name is in a header.
+        Connector::Shopify => {
+            let config = crm.shopify.as_ref();
+            (config.is_some_and(|config| !shopify::is_ours(arrival, &Value::Null, config)), shopify::NOT_OURS)
+        }
+        Connector::Standard
+        | Connector::Zoho
+        | Connector::LeadSquared
+        | Connector::Freshsales
+        | Connector::Pipedrive => return None,
+    };
+    is_stray.then_some(code)
 }

@@ -24,17 +24,28 @@ pub fn read(arrival: &Arrival<'_>, config: &Salesforce) -> Result<Batch, Unread>
     if arrival.body.trim_ascii_start().starts_with(b"<") || arrival.header("content-type").contains("xml") {
         return outbound(arrival.body, config, &fields);
     }
-    let told = match body::parse(arrival).ok_or(Unread::NotReadable)? {
-        record @ Value::Object(_) => {
-            let object =
-                super::fields::text(&record["object"]).or_else(|| super::fields::text(&record["attributes"]["type"]));
-            body::record(record, object.as_deref(), &fields)
-        }
-        Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) | Value::Array(_) => {
-            return Err(Unread::NotReadable);
-        }
+    let record = body::parse(arrival).filter(Value::is_object).ok_or(Unread::NotReadable)?;
+    let organizations = ORGANIZATION.map(|name| record[name].as_str().or((!record[name].is_null()).then_some("")));
+    let told = if are_ours(config, organizations.into_iter().flatten()) {
+        let object =
+            super::fields::text(&record["object"]).or_else(|| super::fields::text(&record["attributes"]["type"]));
+        body::record(record, object.as_deref(), &fields)
+    } else {
+        body::ignored(arrival.body, NOT_OURS)
     };
     Ok(Batch { form: Form::Callout, told: vec![told] })
+}
+
+/// What a callout calls its organization.
+const ORGANIZATION: [&str; 2] = ["organization_id", "OrganizationId"];
+
+/// Why a delivery of another organization starts nothing.
+pub const NOT_OURS: &str = "organization_not_ours";
+
+/// Whether the organizations that a delivery names are all the seller's. One that names none is nobody's.
+fn are_ours<'n>(config: &Salesforce, named: impl Iterator<Item = &'n str>) -> bool {
+    let mut named = named.peekable();
+    config.organization_ids.is_empty() || named.peek().is_some() && named.all(|name| is_ours(config, name))
 }
 
 /// By namespace, never by prefix. A DTD is refused before any entity is expanded.
@@ -46,9 +57,9 @@ fn outbound(bytes: &[u8], config: &Salesforce, fields: &Fields<'_>) -> Result<Ba
         .descendants()
         .find(|node| node.has_tag_name((OUTBOUND, "notifications")))
         .ok_or(Unread::NotReadable)?;
-    let organization = child(message, "OrganizationId").and_then(|node| node.text()).unwrap_or_default();
-    if !config.organization_ids.is_empty() && !is_ours(config, organization) {
-        return Err(Unread::NotProven);
+    let named = message.children().filter(|node| node.has_tag_name((OUTBOUND, "OrganizationId")));
+    if !are_ours(config, named.map(|node| node.text().unwrap_or_default())) {
+        return Ok(Batch { form: Form::Outbound, told: vec![body::ignored(bytes, NOT_OURS)] });
     }
     let notifications: Vec<_> =
         message.children().filter(|node| node.has_tag_name((OUTBOUND, "Notification"))).collect();

@@ -37,10 +37,24 @@ fn either<'r>(arrival: &Arrival<'r>, name: &str) -> &'r str {
     if prefixed.is_empty() { arrival.header(&format!("shopify-{name}")) } else { prefixed }
 }
 
+/// Why a delivery of another shop starts nothing.
+pub const NOT_OURS: &str = "shop_not_ours";
+
+/// Whether a delivery names the seller's shop: in a header, which is not signed, and nowhere another.
+pub fn is_ours(arrival: &Arrival<'_>, body: &Value, config: &Shopify) -> bool {
+    let Some(ours) = &config.shop_domain else { return true };
+    let fits = |named: &str| named.trim().eq_ignore_ascii_case(ours);
+    let within = &body["shop_domain"];
+    fits(either(arrival, "shop-domain")) && (within.is_null() || within.as_str().is_some_and(fits))
+}
+
 /// The signature covers the body alone: what a delivery is about, and which one it is, stands there. Of the headers, the
-/// topic can only say that it asks for no call.
-pub fn read(arrival: &Arrival<'_>) -> Result<Batch, Unread> {
+/// topic and the shop can only say that it asks for no call.
+pub fn read(arrival: &Arrival<'_>, config: &Shopify) -> Result<Batch, Unread> {
     let record = body::json(arrival.body).filter(Value::is_object).ok_or(Unread::NotReadable)?;
+    if !is_ours(arrival, &record, config) {
+        return Ok(Batch { form: Form::Plain, told: vec![body::ignored(arrival.body, NOT_OURS)] });
+    }
     let header = |name| Some(either(arrival, name).to_owned()).filter(|id| !id.is_empty());
     let object = object_of(&record);
     let id = text(&record["id"]);

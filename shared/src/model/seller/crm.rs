@@ -53,6 +53,10 @@ impl Crm {
         if self.hubspot.as_ref().is_some_and(|crm| !crm.signatures.contains(&HubSpotSignature::V3)) {
             return Err("crm.hubspot.signatures lacks v3, which always proves a delivery".into());
         }
+        let shop = self.shopify.as_ref().and_then(|crm| crm.shop_domain.as_deref());
+        if shop.is_some_and(|shop| !is_host(shop)) {
+            return Err("crm.shopify.shop_domain is not a host name".into());
+        }
         let bases = [
             ("hubspot", self.hubspot.as_ref().and_then(|crm| crm.api_base.as_ref())),
             ("salesforce", self.salesforce.as_ref().and_then(|crm| crm.api_base.as_ref())),
@@ -67,6 +71,10 @@ impl Crm {
             None => Ok(()),
         }
     }
+}
+
+fn is_host(text: &str) -> bool {
+    text.contains('.') && text.bytes().all(|b| b.is_ascii_alphanumeric() || matches!(b, b'.' | b'-'))
 }
 
 fn is_url(text: &str) -> bool {
@@ -202,6 +210,8 @@ pub struct BasicUser {
 pub struct Shopify {
     /// The new one and, for the hour after a rotation, the old one.
     pub secrets: Vec<Secret>,
+    /// The shop that counts, as `acme.myshopify.com`; any, where there is none.
+    pub shop_domain: Option<String>,
     pub api_base: Option<String>,
     pub write_back: Option<ShopifyBack>,
     #[serde(default)]

@@ -118,6 +118,12 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             Box::new(|s| s["crm"] = json!({"hubspot": {"client_secrets": [], "public_url": "", "signatures": ["v2"]}})),
             "acme: crm.hubspot.signatures lacks v3, which always proves a delivery",
         ),
+        (
+            Box::new(|s| {
+                s["crm"] = json!({"shopify": {"secrets": [], "shop_domain": "https://hush-HUSH.example.com"}})
+            }),
+            "acme: crm.shopify.shop_domain is not a host name",
+        ),
         (Box::new(|s| s["popin"]["base_url"] = json!(HUSH)), "acme: popin.base_url is not a URL"),
         (
             Box::new(|s| s["popin"]["timeout_seconds"] = json!(0)),
