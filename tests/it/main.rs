@@ -6,6 +6,7 @@ mod bookings;
 mod calls;
 mod costs;
 mod crash;
+mod crm_batches;
 mod crm_doors;
 mod crm_forgery;
 mod crm_guards;

@@ -71,3 +71,31 @@ pub fn unreadable(body: &[u8], code: &str) -> Told {
         },
     }
 }
+
+/// As many items of one delivery are taken: no CRM sends more in one.
+pub const MOST_ITEMS: usize = 100;
+
+/// A piece of what is left over, as JSON within JSON: an item of the table holds it.
+const MOST_PIECE: usize = 200 * 1024;
+
+/// The items that are taken, and those that are too many.
+pub fn split(items: &[Value]) -> (&[Value], &[Value]) {
+    items.split_at(items.len().min(MOST_ITEMS))
+}
+
+/// What is too many, whole and in few pieces: `piece` makes a body of some items.
+pub fn left_over<'v>(items: impl Iterator<Item = &'v Value>, piece: impl Fn(&[&Value]) -> Value) -> Vec<Told> {
+    let mut pieces = Vec::new();
+    let (mut some, mut bytes) = (Vec::new(), 0);
+    for item in items {
+        let size = Value::from(item.to_string()).to_string().len();
+        if bytes + size > MOST_PIECE && !some.is_empty() {
+            pieces.push(std::mem::take(&mut some));
+            bytes = 0;
+        }
+        some.push(item);
+        bytes += size;
+    }
+    pieces.extend(Some(some).filter(|some| !some.is_empty()));
+    pieces.iter().map(|some| unreadable(piece(some).to_string().as_bytes(), "batch_too_large")).collect()
+}

@@ -16,7 +16,7 @@ use crate::model::{
 use base64::{Engine, engine::general_purpose::STANDARD};
 use hmac::{Hmac, KeyInit, Mac};
 use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
+use serde_json::{Map, Value, json};
 use sha2::Sha256;
 use subtle::ConstantTimeEq;
 
@@ -138,7 +138,12 @@ pub fn read(
     let fields = Fields::new(Connector::HubSpot, &config.fields, &config.only);
     let body = match body::json(arrival.body).ok_or(Unread::NotReadable)? {
         Value::Array(events) => {
-            let told = events.iter().map(|event| told(event, config, &fields, now)).collect();
+            let (taken, rest) = body::split(&events);
+            let mut told: Vec<_> = taken.iter().map(|event| told(event, config, &fields, now)).collect();
+            let (ours, others): (Vec<_>, Vec<_>) =
+                rest.iter().partition(|event| is_ours(&[&event["portalId"]], config));
+            told.extend(body::left_over(ours.into_iter(), |some| json!(some)));
+            told.extend(others.first().map(|_| body::ignored(arrival.body, NOT_OURS)));
             return Ok(Batch { form: Form::Plain, told });
         }
         body @ Value::Object(_) => body,

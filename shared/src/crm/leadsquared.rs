@@ -6,7 +6,7 @@ use crate::model::{
     seller::{self, LeadSquaredBack, crm::Tokens},
     trigger::{About, Told},
 };
-use serde_json::Value;
+use serde_json::{Value, json};
 
 pub fn read(arrival: &Arrival<'_>, config: &Tokens<LeadSquaredBack>) -> Result<Batch, Unread> {
     let fields = Fields::new(Connector::LeadSquared, &config.fields, &config.only);
@@ -16,7 +16,10 @@ pub fn read(arrival: &Arrival<'_>, config: &Tokens<LeadSquaredBack>) -> Result<B
         Value::Null | Value::Bool(_) | Value::Number(_) | Value::String(_) => return Err(Unread::NotReadable),
     };
     let own = config.write_back.as_ref().map(|back| &back.fields);
-    Ok(Batch { form: Form::Status, told: leads.into_iter().map(|lead| told(lead, &fields, own)).collect() })
+    let (taken, rest) = body::split(&leads);
+    let left_over = body::left_over(rest.iter(), |some| json!(some));
+    let told = taken.iter().map(|lead| told(lead.clone(), &fields, own)).chain(left_over).collect();
+    Ok(Batch { form: Form::Status, told })
 }
 
 /// What LeadSquared sets of its own accord at any change.

@@ -36,11 +36,16 @@ pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
     let has = |name: &str| !body[name].is_null();
     let is_notification = has("channel_id") && (has("ids") || has("operation"));
     let told = if is_notification {
-        let ids = body["ids"].as_array().map(Vec::as_slice).unwrap_or_default();
+        let (ids, rest) = body::split(body["ids"].as_array().map(Vec::as_slice).unwrap_or_default());
+        // Without the token, which is no part of what is told.
+        let left_over = body::left_over(rest.iter(), |some| {
+            let [module, operation, channel_id] = ["module", "operation", "channel_id"].map(|name| &body[name]);
+            json!({"module": module, "operation": operation, "channel_id": channel_id, "ids": some})
+        });
         let named: Vec<_> = ids.iter().filter_map(super::fields::text).collect();
         let unnamed = named.is_empty() || named.len() < ids.len();
         let unnamed = unnamed.then(|| body::unreadable(arrival.body, "event_unknown"));
-        named.iter().map(|id| notified(&body, id, config)).chain(unnamed).collect()
+        named.iter().map(|id| notified(&body, id, config)).chain(unnamed).chain(left_over).collect()
     } else {
         let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
         vec![body::record(body, module.as_deref(), &fields)]
