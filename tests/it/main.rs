@@ -27,6 +27,7 @@ mod house;
 mod identity;
 mod infra;
 mod join;
+mod names;
 mod operations;
 mod owed;
 mod person_key;

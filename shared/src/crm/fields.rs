@@ -5,7 +5,7 @@ mod defaults;
 use self::defaults::defaults;
 use crate::model::{
     connector::Connector,
-    instant,
+    instant, name,
     phone::Country,
     seller::{
         Seller,
@@ -35,8 +35,11 @@ impl<'s> Fields<'s> {
     /// The first way that leads to something; the fields of one way are joined by a space.
     pub fn text(&self, record: &Value, target: Target) -> Option<String> {
         match self.mapping.ways(target) {
-            Some(ways) => ways.iter().find_map(|way| joined(record, way.iter().map(String::as_str))),
-            None => defaults(self.connector, target).iter().find_map(|way| joined(record, way.split('+'))),
+            Some(ways) => ways.iter().find_map(|way| usable(target, joined(record, way.iter().map(String::as_str))?)),
+            None => {
+                let ways = defaults(self.connector, target);
+                ways.iter().find_map(|way| usable(target, joined(record, way.split('+'))?))
+            }
         }
     }
 
@@ -136,6 +139,11 @@ fn moment(slot: String) -> String {
 fn joined<'p>(record: &Value, way: impl Iterator<Item = &'p str>) -> Option<String> {
     let parts: Vec<_> = way.filter_map(|path| find(record, path).and_then(text)).collect();
     Some(parts.join(" ")).filter(|joined| !joined.is_empty())
+}
+
+/// A CRM's merge field may bring a line break into a name, or nothing that can be seen.
+fn usable(target: Target, text: String) -> Option<String> {
+    if target == Target::Name { name::readable(&text) } else { Some(text) }
 }
 
 /// A field of that very name, else the dotted path; a number is a place in a list.

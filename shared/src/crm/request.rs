@@ -4,6 +4,7 @@ use super::Unusable;
 use crate::model::{
     instant,
     lead::{CallRequest, IfTaken, Lead, When},
+    name,
     phone::{Country, Phone},
     seller::Seller,
     sensitive::Sensitive,
@@ -48,7 +49,12 @@ fn text(value: &Value) -> Option<String> {
 }
 
 fn lead(lead: &Value, seller: &Seller, problems: &mut Problems) -> Option<Lead> {
-    let name = text(&lead["name"]).or_else(|| problems.note("lead.name", "lead_name_missing"));
+    let name = text(&lead["name"]).and_then(|raw| name::trimmed(&raw).map(str::to_owned));
+    let name = match name {
+        None => problems.note("lead.name", "lead_name_missing"),
+        Some(name) if !name::is_printable(&name) => problems.note("lead.name", "lead_name_invalid"),
+        Some(name) => Some(name),
+    };
     let country = text(&lead["country"]).map_or(Some(seller.default_country), |raw| {
         Country::parse(&raw).or_else(|| problems.note("lead.country", "lead_country_invalid"))
     });

@@ -11,6 +11,7 @@ pub mod ids;
 pub mod instant;
 pub mod kind;
 pub mod lead;
+pub mod name;
 pub mod offer;
 pub mod origin;
 pub mod people;
