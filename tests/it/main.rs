@@ -32,6 +32,7 @@ mod operations;
 mod owed;
 mod person_key;
 mod phones;
+mod poison;
 mod popin;
 mod privacy;
 mod quarantine;

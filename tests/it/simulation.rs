@@ -11,8 +11,13 @@ use system_tests::simulation::{rate, run, run_many};
 const SEEDS: u64 = 2000;
 
 /// Some of each kind; one that takes place, and is not only tried.
-const TROUBLES: [&str; 3] =
-    ["popin: a slot taken by a shopper", "webhooks: wrong slot", "forged: a webhook and a page's event"];
+const TROUBLES: [&str; 5] = [
+    "popin: a slot taken by a shopper",
+    "webhooks: wrong slot",
+    "forged: a webhook and a page's event",
+    "poison: rows that nobody can read",
+    "poison: a write that is always throttled",
+];
 
 #[test]
 fn whatever_happens_in_whatever_order_the_promises_hold() {

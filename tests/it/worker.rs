@@ -16,6 +16,7 @@ use frontdesk::{
         self, Bookings,
         bookings::{Saved, Taken},
         gate::Entry,
+        keys,
     },
 };
 use jiff::{SignedDuration, Timestamp};
@@ -270,7 +271,7 @@ async fn a_worker_that_was_overtaken_in_its_call_adds_only_what_popin_said_of_th
                 takes_over(bookings, booking, over, outcomes).await;
             } else {
                 let (seller, until) = (SellerId::parse("acme").unwrap(), over + SignedDuration::from_secs(5));
-                bookings.put_off(&seller, &booking, over, until).await.unwrap();
+                bookings.reschedule(&keys::booking(&seller, &booking), over, until).await.unwrap();
             }
         };
         let room = BackRoom::over(&shop, &sellers(|_| {}), 1, Meanwhile::at(path, &shop, Box::pin(event)));

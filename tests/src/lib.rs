@@ -7,6 +7,7 @@ pub mod crm_ways;
 pub mod load;
 pub mod overheard;
 pub mod pages;
+pub mod poison;
 pub mod race;
 pub mod shop;
 pub mod simulation;

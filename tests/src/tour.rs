@@ -4,6 +4,7 @@ use crate::{
     canary::{EMAIL, NAME, NUMBER, forget},
     crm_ways::{Way, with_crms},
     overheard,
+    poison::{Queue, plant, with_poisonous},
     shop::{CHILI_SECRET, Shop, lead, page_id, sellers},
     written_back::{NOTIFY_SECRET, minutes},
 };
@@ -50,6 +51,7 @@ pub async fn tour() -> Tour {
     gives_up(&shop).await;
     calls.extend(shop.world.db.calls());
     calls.extend(crms().await);
+    calls.extend(poisoned().await);
     Tour { calls, told: overheard::kept() }
 }
 
@@ -203,6 +205,19 @@ async fn crms() -> Vec<DbCall> {
     }
     forget(&shop, &json!({"phone": NUMBER})).await;
     forget(&shop, &json!({"phone": "+919000000001"})).await;
+    shop.world.db.calls()
+}
+
+/// Rows that nobody can read, as the stream and the sweep come upon them.
+async fn poisoned() -> Vec<DbCall> {
+    let shop = Shop::with(with_poisonous(|seller| {
+        seller["notify"] = json!({"url": "https://crm.test/crm/receiver/acme", "secrets": [NOTIFY_SECRET]});
+    }))
+    .await;
+    for (number, kind) in (1..).zip(Queue::ALL) {
+        plant(&shop.world.db, kind, number, shop.clock_now());
+    }
+    shop.tick("booking-worker").await;
     shop.world.db.calls()
 }
 

@@ -1,6 +1,7 @@
 //! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep, and ends told.
 
 pub mod config;
+mod sweep;
 mod telling;
 mod triggers;
 
@@ -38,17 +39,16 @@ use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
+use sweep::finish;
 use tracing::{Instrument as _, Span};
 
 /// The function's name in logs, metrics and `User-Agent`.
 pub const FUNCTION: &str = "booking-worker";
 /// Lines worked on at once, a line a seller; and the records of one line that need nobody's Popin.
 const AT_ONCE: usize = 8;
-/// The most that one sweep takes from one shard.
-const MOST_DUE: i32 = 100;
 /// No step is begun this close to Lambda's end.
 const RESERVE: SignedDuration = SignedDuration::from_secs(10);
-/// When a booking of a seller who is not in the document is looked at again.
+/// When what is of a seller who is not in the document is looked at again.
 const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 
 /// What an invocation works with.
@@ -113,7 +113,7 @@ pub async fn handle(app: &App, event: LambdaEvent<Value>) -> Result<Value, Error
 async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Error> {
     let patience = Patience { begin_until: deadline.checked_sub(RESERVE).ok(), ends: Some(deadline), urgent: false };
     if event.get("Records").is_none() {
-        return sweep(app, patience).await;
+        return sweep::sweep(app, patience).await;
     }
     // What serde says of it may repeat a value of the record.
     let batch: Event = serde_json::from_value(event).map_err(|_| "the batch is not of a table's stream")?;
@@ -132,6 +132,8 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
             };
             match done {
                 Ok(rests) => (None, rests),
+                // It has a due time, and the sweep keeps it: no record of one seller holds up another's behind it.
+                Err(NotNow) if is_queued(&record) => (None, None),
                 Err(NotNow) => (record.change.sequence_number, None),
             }
         },
@@ -145,7 +147,7 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
     }
     // No record comes again for what is not told: the sweep finds it.
     ended.retain(|ended| telling::tells(sellers, ended));
-    telling::tell_all(app, sellers, ended, *patience).await;
+    telling::tell_all(app, sellers, ended.into_iter().map(Into::into).collect(), *patience).await;
     Ok(json!({"batchItemFailures": failures}))
 }
 
@@ -158,6 +160,11 @@ fn span_of(record: &EventRecord) -> Span {
     }
     let booking = keys::parse_booking(&pk).filter(|_| sk == keys::BOOKING);
     booking.map_or_else(Span::current, |(_, id)| booking_span(&id))
+}
+
+/// Whether the sweep finds what the record is about: a booking, or a trigger that waits for its CRM.
+fn is_queued(record: &EventRecord) -> bool {
+    triggers::waits(record) || text(&record.change.keys, "sk").is_some_and(|sk| sk == keys::BOOKING)
 }
 
 /// The seller whose Popin a record's booking needs; a witness needs nobody's.
@@ -194,7 +201,9 @@ where
     for (line, item) in work {
         lines.entry(line).or_default().push(item);
     }
-    let lines: Vec<_> = lines.into_iter().map(|(line, items)| (most(&line), items)).collect();
+    let mut lines: Vec<_> = lines.into_iter().map(|(line, items)| (most(&line), items)).collect();
+    // The short ones first: a long one keeps nobody waiting but itself.
+    lines.sort_by_key(|(_, items)| items.len());
     stream::iter(lines)
         .map(move |(most, items)| Box::pin(stream::iter(items).map(run).buffer_unordered(most)))
         .flatten_unordered(AT_ONCE)
@@ -220,14 +229,15 @@ async fn take_record(
         return Ok(None);
     };
     if let Some((seller, id)) = keys::parse_parked(&pk, &sk).filter(|_| triggers::waits(record)) {
-        return Box::pin(triggers::run(app, &seller, &id)).await.map(|()| None).map_err(|error| {
-            tracing::error!(error = %error, "trigger.not_run");
-            NotNow
-        });
+        return Box::pin(triggers::run(app, &seller, &id, None)).await.map(|_| None).map_err(|_| NotNow);
     }
     let done = if sk == keys::BOOKING {
         match keys::parse_booking(&pk) {
-            Some((seller, id)) => advance(app, sellers, &seller, &id, patience).await,
+            Some((seller, id)) => {
+                let advanced = advance(app, sellers, &seller, &id, patience).await;
+                let advanced = advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"));
+                return advanced.map(|advance| advance.ended).map_err(|_| NotNow);
+            }
             None => Ok(None),
         }
     } else {
@@ -291,45 +301,13 @@ async fn take_witness(
     }
 }
 
-/// Whatever is due, of every seller; what somebody else is at is left alone.
-async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
-    let sellers = app.sellers.current(app.clock.now()).await;
-    let due = app.bookings.due(app.clock.now(), MOST_DUE).await?;
-    let sellers = &sellers;
-    let due = due.into_iter().map(|(seller, id)| (Some(seller.clone()), (seller, id)));
-    let mut runs = Box::pin(side_by_side(
-        due,
-        |line| most_at_once(sellers, line.as_ref()),
-        |(seller, id)| async move {
-            if late(app, patience) {
-                return Ok(None);
-            }
-            let advanced = async {
-                let advanced = advance(app, sellers, &seller, &id, patience).await;
-                advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"))
-            };
-            advanced.instrument(booking_span(&id)).await
-        },
-    ));
-    let (mut looked_at, mut failed, mut ended) = (0, 0, Vec::new());
-    while let Some(done) = runs.next().await {
-        looked_at += 1;
-        match done {
-            Ok(rests) => ended.extend(rests),
-            Err(_) => failed += 1,
-        }
-    }
-    ended.retain(|ended| telling::tells(sellers, ended));
-    if sellers.iter().any(|(_, seller)| seller.tells()) {
-        for owing in app.bookings.owing(app.clock.now(), MOST_DUE).await? {
-            if !ended.contains(&owing) {
-                ended.push(owing);
-            }
-        }
-    }
-    telling::tell_all(app, sellers, ended, patience).await;
-    let (triggers, not_run) = Box::pin(triggers::sweep(app, patience)).await?;
-    Ok(json!({"due": looked_at + triggers, "failed": failed + not_run}))
+/// What became of a look at a booking.
+#[derive(Default)]
+struct Advance {
+    /// It rests: its end may have to be told.
+    ended: Option<Ended>,
+    /// It has moved, or has a due time that somebody chose.
+    worked: bool,
 }
 
 async fn advance(
@@ -338,22 +316,28 @@ async fn advance(
     seller: &SellerId,
     id: &BookingId,
     patience: Patience,
-) -> Result<Option<Ended>, store::Error> {
+) -> Result<Advance, store::Error> {
+    let now = app.clock.now();
+    let key = keys::booking(seller, id);
     let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
         // A seller who left the document: the booking stays, and is looked at again should they return.
         tracing::warn!(seller = %seller, booking.id = %id, "booking.of_unknown_seller");
-        let now = app.clock.now();
-        return app.bookings.put_off(seller, id, now, now + PUT_OFF).await.map(|()| None);
+        app.bookings.reschedule(&key, now, now + PUT_OFF).await?;
+        return Ok(Advance { ended: None, worked: true });
     };
     let desk = app.desk(seller_id, seller);
     let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
     match Box::pin(advance_booking(&desk, id, patience)).await? {
         Advanced::Worked { booking, run } => {
             booking_view::tell(&booking, run, FUNCTION, app.clock.now());
-            Ok(rests(&booking))
+            Ok(Advance { ended: rests(&booking), worked: true })
         }
         // Its caller waited, and has carried it to its end.
-        Advanced::NotDue(booking) => Ok(rests(&booking)),
-        Advanced::Held | Advanced::Missing => Ok(None),
+        Advanced::NotDue(booking) => Ok(Advance { ended: rests(&booking), worked: false }),
+        Advanced::Held | Advanced::Missing => Ok(Advance::default()),
+        Advanced::Unreadable(what) => {
+            finish(app, &key, Some(seller_id), &what).await?;
+            Ok(Advance { ended: None, worked: true })
+        }
     }
 }

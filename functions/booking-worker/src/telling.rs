@@ -1,20 +1,21 @@
 //! Tells the ends of bookings: those that came to rest just now, and what the sweep found to be owed still.
 
-use crate::{AT_ONCE, App, Ended, FUNCTION, PUT_OFF, late, side_by_side};
+use crate::{AT_ONCE, App, Ended, FUNCTION, PUT_OFF, late, side_by_side, sweep::reschedule};
 use frontdesk::{
     edge::telemetry::{By, Metrics, booking_span},
     flow::{
         advance_booking::Patience,
-        write_back::{Post, write_back},
+        write_back::{Post, Told, write_back},
     },
     model::{
         ids::{BookingId, SellerId},
         seller::{Seller, Sellers},
     },
-    store,
+    store::{self, keys::Key},
 };
 use futures_util::StreamExt;
 use jiff::SignedDuration;
+use std::collections::BTreeMap;
 use tracing::Instrument as _;
 
 /// No telling is begun this close to the last step of the worker: it may take five calls.
@@ -25,24 +26,54 @@ pub(crate) fn tells(sellers: &Sellers, ended: &Ended) -> bool {
     sellers.get(ended.0.as_str()).is_some_and(|(_, seller)| seller.tells())
 }
 
-/// What fails here is owed still, and found by the next sweep.
-pub(crate) async fn tell_all(app: &App, sellers: &Sellers, ended: Vec<Ended>, patience: Patience) {
+/// A booking whose end may have to be told, and the rows of the sweep that say so.
+pub(crate) struct Telling {
+    ended: Ended,
+    rows: Vec<Key>,
+}
+
+impl From<Ended> for Telling {
+    fn from(ended: Ended) -> Self {
+        Self { ended, rows: Vec::new() }
+    }
+}
+
+/// Each booking once: those that came to rest just now, then those that owe something since longest.
+pub(crate) fn work(ended: Vec<Ended>, owing: Vec<(Key, Ended)>) -> Vec<Telling> {
+    let mut work: Vec<Telling> = ended.into_iter().map(Telling::from).collect();
+    let mut places: BTreeMap<Ended, usize> =
+        work.iter().enumerate().map(|(place, telling)| (telling.ended.clone(), place)).collect();
+    for (row, ended) in owing {
+        let place = *places.entry(ended.clone()).or_insert_with(|| {
+            work.push(ended.into());
+            work.len() - 1
+        });
+        work[place].rows.push(row);
+    }
+    work
+}
+
+/// What fails here is owed still, and found by a later sweep.
+pub(crate) async fn tell_all(app: &App, sellers: &Sellers, work: Vec<Telling>, patience: Patience) {
     let begin_until = patience.begin_until.and_then(|until| until.checked_sub(TELLING).ok());
     let patience = Patience { begin_until, ..patience };
-    let lines = ended.into_iter().map(|(seller, id)| (seller.clone(), (seller, id)));
+    let lines = work.into_iter().map(|telling| (telling.ended.0.clone(), telling));
     let mut tellings = Box::pin(side_by_side(
         lines,
         |_| AT_ONCE,
-        |(seller, id)| async move {
+        |Telling { ended: (seller, id), rows }| async move {
             if late(app, patience) {
                 return;
             }
             let told = async {
-                let told = match sellers.get(seller.as_str()) {
-                    Some(known) => Box::pin(tell(app, known, &id, patience)).await,
-                    None => put_off(app, &seller, &id).await,
-                };
-                told.unwrap_or_else(|error| tracing::error!(error = %error, "write_back.not_told"));
+                let Some(known) = sellers.get(seller.as_str()) else { return put_off(app, &rows).await };
+                let told = Box::pin(tell(app, known, &id, patience)).await;
+                let told = told.inspect_err(|error| tracing::error!(error = %error, "write_back.not_told"));
+                if told.unwrap_or_default() == Told::default() {
+                    for row in &rows {
+                        reschedule(app, row).await;
+                    }
+                }
             };
             told.instrument(booking_span(&id)).await;
         },
@@ -55,7 +86,7 @@ async fn tell(
     seller: (&SellerId, &Seller),
     booking: &BookingId,
     patience: Patience,
-) -> Result<(), store::Error> {
+) -> Result<Told, store::Error> {
     let (id, seller) = seller;
     let post = Post {
         clock: &*app.clock,
@@ -73,19 +104,17 @@ async fn tell(
     for (name, count) in counts.into_iter().filter(|(_, count)| *count > 0) {
         metrics.count(name, count);
     }
+    metrics.count("RecordsUnreadable", told.unreadable);
     metrics.emit(FUNCTION, By::Seller(id.as_str()), app.clock.now());
-    Ok(())
+    Ok(told)
 }
 
 /// Of a seller who left the document: looked at again should they return.
-async fn put_off(app: &App, seller: &SellerId, booking: &BookingId) -> Result<(), store::Error> {
-    let until = app.clock.now() + PUT_OFF;
-    for mut owed in app.bookings.write_backs(seller, booking).await? {
-        if owed.due_at.is_some_and(|due| due < until) {
-            owed.due_at = Some(until);
-            owed.version += 1;
-            app.bookings.save_owed(&owed).await?;
+async fn put_off(app: &App, rows: &[Key]) {
+    let now = app.clock.now();
+    for row in rows {
+        if let Err(error) = app.bookings.reschedule(row, now, now + PUT_OFF).await {
+            tracing::error!(error = %error, "write_back.not_told");
         }
     }
-    Ok(())
 }

@@ -1,6 +1,6 @@
 //! Triggers that came with ids only: their CRM is asked for the person, as soon as they are stored and as long as it takes.
 
-use crate::{App, FUNCTION, PUT_OFF, late, side_by_side, text};
+use crate::{App, FUNCTION, PUT_OFF, sweep::finish, text};
 use aws_lambda_events::event::dynamodb::EventRecord;
 use frontdesk::{
     edge::{
@@ -9,58 +9,62 @@ use frontdesk::{
     },
     flow::{
         Desk,
-        advance_booking::Patience,
         request_booking::{RequestError, Taken, run_parked},
     },
-    model::ids::{SellerId, TriggerId},
+    model::{
+        ids::{SellerId, TriggerId},
+        seller::Seller,
+        trigger::Parked,
+    },
+    store::{keys, parked::Acquired},
 };
-use futures_util::StreamExt;
+use jiff::{SignedDuration, Timestamp};
 use tracing::Instrument as _;
 
 /// Triggers of one seller that are read at a time: CRMs count our calls.
-const AT_ONCE: usize = 4;
-/// The most that one sweep takes.
-const MOST: i32 = 200;
+pub(crate) const AT_ONCE: usize = 4;
+/// Nobody else asks for a trigger that is being asked for: a log-in and the records of one take no longer.
+const HELD: SignedDuration = SignedDuration::from_mins(1);
 
-/// Whatever is due, of every seller.
-pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<(usize, usize), RequestError> {
-    let due = app.bookings.due_triggers(app.clock.now(), MOST).await?;
-    let due = due.into_iter().map(|(seller, id)| (seller.clone(), (seller, id)));
-    let mut runs = Box::pin(side_by_side(
-        due,
-        |_| AT_ONCE,
-        |(seller, id)| async move {
-            if late(app, patience) {
-                return Ok(());
-            }
-            let ran = async {
-                let ran = run(app, &seller, &id).await;
-                ran.inspect_err(|error| tracing::error!(error = %error, "trigger.not_run"))
-            };
-            ran.instrument(trigger_span(&id)).await
-        },
-    ));
-    let (mut looked_at, mut failed) = (0, 0);
-    while let Some(done) = runs.next().await {
-        looked_at += 1;
-        failed += usize::from(done.is_err());
-    }
-    Ok((looked_at, failed))
+/// One trigger, if it still waits, and is due by then. False where there was nothing to do.
+pub(crate) async fn run(
+    app: &App,
+    seller: &SellerId,
+    id: &TriggerId,
+    due_by: Option<Timestamp>,
+) -> Result<bool, RequestError> {
+    let ran = async {
+        let ran = acquire_and_run(app, seller, id, due_by).await;
+        ran.inspect_err(|error| tracing::error!(error = %error, "trigger.not_run"))
+    };
+    ran.instrument(trigger_span(id)).await
 }
 
-/// One trigger, if it still waits.
-pub(crate) async fn run(app: &App, seller: &SellerId, id: &TriggerId) -> Result<(), RequestError> {
+async fn acquire_and_run(
+    app: &App,
+    seller: &SellerId,
+    id: &TriggerId,
+    due_by: Option<Timestamp>,
+) -> Result<bool, RequestError> {
     let now = app.clock.now();
-    let Some(mut parked) = app.bookings.parked(seller, id, now).await?.filter(|parked| parked.due_at.is_some()) else {
-        return Ok(());
-    };
     let sellers = app.sellers.current(now).await;
-    let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
+    let Some(known) = sellers.get(seller.as_str()) else {
         tracing::warn!(seller = %seller, trigger.id = %id, "trigger.of_unknown_seller");
-        parked.due_at = Some(now + PUT_OFF);
-        app.bookings.repark(seller, &parked).await?;
-        return Ok(());
+        app.bookings.reschedule(&keys::parked(seller, id), now, now + PUT_OFF).await?;
+        return Ok(true);
     };
+    match app.bookings.acquire_trigger(seller, id, due_by, now, now + HELD).await? {
+        Acquired::Trigger(parked) => Box::pin(ask(app, known, id, *parked)).await.map(|()| true),
+        Acquired::NotDue => Ok(false),
+        Acquired::Unreadable(what) => {
+            finish(app, &keys::parked(seller, id), Some(seller), &what).await?;
+            Ok(true)
+        }
+    }
+}
+
+async fn ask(app: &App, seller: (&SellerId, &Seller), id: &TriggerId, parked: Parked) -> Result<(), RequestError> {
+    let (seller_id, seller) = seller;
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
     let crm = parked.connector.as_str();
     // What crm-intake has counted as pending ends as one of these.

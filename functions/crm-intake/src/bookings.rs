@@ -159,7 +159,7 @@ pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -
     let booking = kept(app, seller, id, now).await?;
     // Also of a seller who is told nothing any more.
     let owed = app.bookings.write_backs(seller, &booking.id).await.map_err(|error| unavailable(&error))?;
-    Ok(answer::json(StatusCode::OK, &BookingView::of(&booking).with_write_backs(owed)))
+    Ok(answer::json(StatusCode::OK, &BookingView::of(&booking).with_write_backs(owed.readable)))
 }
 
 /// What was given up is told by the next sweep.

@@ -61,6 +61,8 @@ pub enum Advanced {
     /// Somebody else is at it.
     Held,
     Missing,
+    /// Its record cannot be read; says what of it.
+    Unreadable(String),
 }
 
 /// Safe to run again at any point.
@@ -76,6 +78,7 @@ pub async fn advance_booking(desk: &Desk<'_>, id: &BookingId, patience: Patience
         Taken::NotDue(booking) => Ok(Advanced::NotDue(booking)),
         Taken::Held => Ok(Advanced::Held),
         Taken::Missing => Ok(Advanced::Missing),
+        Taken::Unreadable(what) => Ok(Advanced::Unreadable(what)),
     }
 }
 

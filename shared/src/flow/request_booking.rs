@@ -213,6 +213,8 @@ async fn existing(desk: &Desk<'_>, known: Known, wait: Option<Patience>) -> Resu
             Advanced::Held if joined => {}
             Advanced::Held => return Err(RequestError::StillRunning),
             Advanced::Missing => return Err(RequestError::Erased),
+            // The look at it below says so.
+            Advanced::Unreadable(_) => {}
         }
     }
     let booking = desk.bookings.get(desk.id, id).await?.ok_or(RequestError::Erased)?;

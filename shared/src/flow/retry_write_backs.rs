@@ -17,7 +17,7 @@ pub async fn retry_write_backs(
     seller: &SellerId,
     booking: &BookingId,
 ) -> Result<Option<Vec<WriteBack>>, store::Error> {
-    let mut owed = bookings.write_backs(seller, booking).await?;
+    let mut owed = bookings.write_backs(seller, booking).await?.readable;
     let (mut any, mut overtaken) = (false, false);
     for parked in owed.iter_mut().filter(|owed| owed.progress == Progress::Parked) {
         any = true;
@@ -29,7 +29,7 @@ pub async fn retry_write_backs(
         overtaken |= bookings.save_owed(parked).await? == Saved::Conflict;
     }
     if overtaken {
-        owed = bookings.write_backs(seller, booking).await?;
+        owed = bookings.write_backs(seller, booking).await?.readable;
     }
     Ok(any.then_some(owed))
 }

@@ -53,7 +53,7 @@ pub async fn witness(
     let mut persons = Vec::new();
     for person in seller.persons(seen.phone.e164().expose()) {
         for booking in bookings.by_person(id, &person).await? {
-            persons.extend(bookings.get(id, &booking).await?.filter(|booking| booking.lead.mobile == seen.phone));
+            persons.extend(readable(bookings, id, &booking).await?.filter(|booking| booking.lead.mobile == seen.phone));
         }
     }
     // One webhook tells of one call: the booking that still wonders comes first.
@@ -78,6 +78,17 @@ pub async fn witness(
     }
 }
 
+/// A booking that cannot be read is no reason to look at the webhook again and again: it fits none of the others either way.
+async fn readable(bookings: &Bookings, seller: &SellerId, id: &BookingId) -> Result<Option<Booking>, store::Error> {
+    match bookings.get(seller, id).await {
+        Err(error @ store::Error::Corrupt { .. }) => {
+            tracing::error!(seller = %seller, booking.id = %id, error = %error, "booking.unreadable");
+            Ok(None)
+        }
+        read => read,
+    }
+}
+
 /// A booking of the same customer and the same slot, made with another number.
 async fn another_phone(
     bookings: &Bookings,
@@ -93,7 +104,7 @@ async fn another_phone(
     let zone = diary.snapshot.as_ref().and_then(|snapshot| dates::zone(&snapshot.timezone));
     let Some(start) = zone.and_then(|zone| dates::instant(seen.wall, &zone)) else { return Ok(None) };
     for claim in diary.claims.iter().filter(|claim| claim.start == start) {
-        let booking = bookings.get(id, &claim.booking).await?;
+        let booking = readable(bookings, id, &claim.booking).await?;
         let same_customer = |booking: &Booking| {
             booking.state.customer().is_some_and(|customer| seen.is_about(&customer.id))
                 && booking.lead.mobile != seen.phone
@@ -123,7 +134,7 @@ async fn contradict(
         next.due_at = None;
         match bookings.save(&booking, &next, writer, now).await? {
             Saved::Done => return Ok(Witnessed::Contradicted(next.id)),
-            Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
+            Saved::Conflict | Saved::ClaimTaken => match readable(bookings, &booking.seller, &booking.id).await? {
                 Some(fresh) => booking = fresh,
                 None => return Ok(Witnessed::Nobody),
             },
@@ -148,7 +159,7 @@ async fn settle(
             Saved::Done if scheduled => return Ok(Some(Witnessed::Seen(next.id))),
             Saved::Done => return Ok(Some(Witnessed::Settled(next.id))),
             // A worker wrote meanwhile, its own reply perhaps: look again.
-            Saved::Conflict | Saved::ClaimTaken => match bookings.get(&booking.seller, &booking.id).await? {
+            Saved::Conflict | Saved::ClaimTaken => match readable(bookings, &booking.seller, &booking.id).await? {
                 Some(fresh) if seen.has_told_of(&fresh) => return Ok(Some(Witnessed::Before(fresh.id))),
                 Some(fresh) if seen.tells_of(&fresh) => booking = fresh,
                 Some(_) | None => return Ok(None),

@@ -7,10 +7,10 @@ use crate::{
     model::{
         ids::{BookingId, SellerId},
         seller::Seller,
-        write_back::{News, WriteBack},
+        write_back::{News, Progress, WriteBack},
     },
     popin::{Transport, dates},
-    store::{self, Bookings, bookings::Saved},
+    store::{self, Bookings, bookings::Saved, write_backs::WriteBacks},
 };
 use jiff::{SignedDuration, Timestamp};
 
@@ -26,12 +26,13 @@ pub struct Post<'a> {
     pub seller: &'a Seller,
 }
 
-/// How many were told, given up, and left for another time.
+/// How many were told, given up, and left for another time; and how many records nobody can read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Told {
     pub done: usize,
     pub parked: usize,
     pub waiting: usize,
+    pub unreadable: usize,
 }
 
 /// A booking on its way is looked at again when it should have come further.
@@ -41,15 +42,31 @@ const STEP: SignedDuration = SignedDuration::from_mins(1);
 pub async fn write_back(post: &Post<'_>, id: &BookingId, begin_until: Option<Timestamp>) -> Result<Told, store::Error> {
     let mut told = Told::default();
     let now = post.clock.now();
-    let mut owed = post.bookings.write_backs(post.id, id).await?;
+    let WriteBacks { readable: mut owed, unreadable } = post.bookings.write_backs(post.id, id).await?;
+    for key in &unreadable {
+        if post.bookings.finish_unreadable(key, now).await? {
+            tracing::error!(seller = %post.id, booking.id = %id, "write_back.unreadable");
+            told.unreadable += 1;
+        }
+    }
     owed.retain(|owed| owed.is_ready(now));
     if owed.is_empty() {
         return Ok(told);
     }
     // Read after what is owed: an end that changed before that is the one that is told, and one that changes later is owed again.
-    let Some(booking) = post.bookings.get(post.id, id).await? else {
-        post.bookings.drop_write_backs(post.id, id).await?;
-        return Ok(told);
+    let booking = match post.bookings.get(post.id, id).await {
+        Ok(Some(booking)) => booking,
+        Ok(None) => {
+            post.bookings.drop_write_backs(post.id, id).await?;
+            return Ok(told);
+        }
+        Err(store::Error::Corrupt { .. }) => {
+            for owed in owed {
+                post.give_up(owed, "booking_unreadable", &mut told).await?;
+            }
+            return Ok(told);
+        }
+        Err(error @ store::Error::Unavailable { .. }) => return Err(error),
     };
     let local = booking.state.held().and_then(|held| dates::local(&held.slot));
     let Some(news) = News::of(&booking, local) else {
@@ -70,6 +87,23 @@ pub async fn write_back(post: &Post<'_>, id: &BookingId, begin_until: Option<Tim
 }
 
 impl Post<'_> {
+    /// There will be nothing to tell: a person has to look at the booking.
+    async fn give_up(&self, mut owed: WriteBack, code: &str, told: &mut Told) -> Result<(), store::Error> {
+        owed.progress = Progress::Parked;
+        owed.code = Some(code.to_owned());
+        (owed.due_at, owed.held_until) = (None, None);
+        owed.version += 1;
+        if self.bookings.save_owed(&owed).await? == Saved::Done {
+            self.tell_of_parked(&owed);
+            told.parked += 1;
+        }
+        Ok(())
+    }
+
+    fn tell_of_parked(&self, owed: &WriteBack) {
+        tracing::error!(seller = %self.id, booking.id = %owed.booking, write_back.destination = owed.destination.as_str(), "write_back.parked");
+    }
+
     /// Whoever wrote meanwhile knows better when to look again.
     async fn put_off(&self, mut owed: WriteBack, until: Timestamp) -> Result<Saved, store::Error> {
         owed.due_at = Some(until);

@@ -1,13 +1,17 @@
 //! The bookings table: the saga's records, their leases, and the idempotency keys.
 
+mod due;
 mod finding;
 
-pub use self::finding::{Next, Page};
+pub use self::{
+    due::{DuePage, DueRow},
+    finding::{Next, Page},
+};
 
 use super::{
     Cancelled, Error, Gates, Slots, cancelled,
     item::{Item, Reader, keyed, n, s},
-    keys, lost, record,
+    keys, record,
 };
 use crate::model::{
     booking::{Booking, Lease},
@@ -54,6 +58,8 @@ pub enum Taken {
     /// It is at rest, or waits for its time.
     NotDue(Box<Booking>),
     Missing,
+    /// The record cannot be read, and never will be by this release; says what of it.
+    Unreadable(String),
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,7 +98,9 @@ impl Bookings {
             .update_item()
             .table_name(&self.table)
             .set_key(Some(keyed(keys::booking(seller, id))))
-            .update_expression("SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one")
+            .update_expression(
+                "SET lease_owner = :me, lease_until = :until, due_at = :due ADD version :one, tries :one",
+            )
             // The SDK retries by itself, so a worker must know its own first attempt: hence the owner.
             .condition_expression(
                 "attribute_exists(due) AND (lease_owner = :me OR \
@@ -111,7 +119,11 @@ impl Bookings {
         match sent {
             Ok(reply) => {
                 let item = reply.attributes.unwrap_or_default();
-                Ok(Taken::Won(Box::new(record::read(&self.table, &item)?)))
+                self.back_off(&keys::booking(seller, id), &item, lease.until).await?;
+                Ok(match record::read(&self.table, &item) {
+                    Ok(booking) => Taken::Won(Box::new(booking)),
+                    Err(error) => Taken::Unreadable(error.to_string()),
+                })
             }
             Err(SdkError::ServiceError(service)) if service.err().is_conditional_check_failed_exception() => {
                 let aws_sdk_dynamodb::operation::update_item::UpdateItemError::ConditionalCheckFailedException(failed) =
@@ -120,7 +132,10 @@ impl Bookings {
                     return Ok(Taken::Held);
                 };
                 let Some(item) = failed.item else { return Ok(Taken::Missing) };
-                let booking = Box::new(record::read(&self.table, &item)?);
+                let booking = match record::read(&self.table, &item) {
+                    Ok(booking) => Box::new(booking),
+                    Err(error) => return Ok(Taken::Unreadable(error.to_string())),
+                };
                 let held = booking.lease.as_ref().is_some_and(|lease| lease.until > now);
                 Ok(if held { Taken::Held } else { Taken::NotDue(booking) })
             }
@@ -231,33 +246,6 @@ impl Bookings {
             read.maybe_text("person").and_then(keys::parse_person).unwrap_or_default().to_owned()
         };
         Ok(reply.item.map(person))
-    }
-
-    /// Puts off what nobody here can work on, so that it does not stand before what somebody can.
-    pub async fn put_off(
-        &self,
-        seller: &SellerId,
-        id: &BookingId,
-        now: Timestamp,
-        until: Timestamp,
-    ) -> Result<(), Error> {
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keyed(keys::booking(seller, id))))
-            .update_expression("SET due_at = :until ADD version :one")
-            .condition_expression("attribute_exists(due) AND due_at <= :now")
-            .expression_attribute_values(":until", s(instant::millis(until)))
-            .expression_attribute_values(":now", s(instant::millis(now)))
-            .expression_attribute_values(":one", n(1))
-            .send()
-            .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
     }
 
     pub(super) async fn transact(

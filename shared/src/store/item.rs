@@ -29,6 +29,10 @@ impl<'i> Reader<'i> {
         Error::Corrupt { table: self.table.to_owned(), field }
     }
 
+    pub(super) fn key(&self) -> Result<Key, Error> {
+        Ok(Key { pk: self.text("pk")?.to_owned(), sk: self.text("sk")?.to_owned() })
+    }
+
     pub(super) fn text(&self, field: &'static str) -> Result<&'i str, Error> {
         self.maybe_text(field).ok_or_else(|| self.corrupt(field))
     }

@@ -14,7 +14,7 @@ pub mod requests;
 pub mod retries;
 pub mod shelf;
 pub mod slots;
-mod write_backs;
+pub mod write_backs;
 
 pub use bookings::Bookings;
 pub use events::Events;

@@ -14,7 +14,7 @@ use crate::model::{
     trigger::{About, PARKED_KEPT, Parked, Thin, Told},
     trust::Trust,
 };
-use aws_sdk_dynamodb::types::AttributeValue;
+use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -25,6 +25,16 @@ pub struct ParkedPage {
     pub parked: Vec<Parked>,
     /// The last that was looked at, where there may be more.
     pub next: Option<TriggerId>,
+}
+
+/// What became of a look at a trigger that waits for its CRM.
+#[derive(Clone, Debug, PartialEq)]
+pub enum Acquired {
+    Trigger(Box<Parked>),
+    /// It waits no longer, or for a later time.
+    NotDue,
+    /// The record cannot be read, and never will be by this release; says what of it.
+    Unreadable(String),
 }
 
 #[derive(Serialize, Deserialize)]
@@ -117,25 +127,44 @@ impl Bookings {
         Ok(ParkedPage { parked, next: last.and_then(|id| TriggerId::parse(id.as_str()).ok()) })
     }
 
-    /// The triggers whose CRM has to be asked, the longest overdue first.
-    pub async fn due_triggers(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, TriggerId)>, Error> {
-        let reply = self
+    /// A trigger that waits for its CRM, for whoever asks it: not due again before `until`, and the try counted, before the
+    /// record is read. With `due_by`, only if it is due by then: somebody else may be at it.
+    pub async fn acquire_trigger(
+        &self,
+        seller: &SellerId,
+        id: &TriggerId,
+        due_by: Option<Timestamp>,
+        now: Timestamp,
+        until: Timestamp,
+    ) -> Result<Acquired, Error> {
+        let key = keys::parked(seller, id);
+        let condition = "attribute_exists(due) AND (attribute_not_exists(expires_at) OR expires_at > :seconds)";
+        let mut update = self
             .client
-            .query()
+            .update_item()
             .table_name(&self.table)
-            .index_name(keys::DUE_INDEX)
-            .key_condition_expression("due = :due AND due_at <= :now")
-            .expression_attribute_values(":due", s(keys::DUE_TRIGGERS))
-            .expression_attribute_values(":now", s(instant::millis(now)))
-            .limit(most)
-            .send()
-            .await
-            .map_err(|error| Error::of(&self.table, &error))?;
-        let ids = reply.items().iter().map(|item| {
-            let read = Reader { table: &self.table, item };
-            keys::parse_parked(read.text("pk")?, read.text("sk")?).ok_or_else(|| read.corrupt("sk"))
-        });
-        ids.collect()
+            .set_key(Some(keyed(key.clone())))
+            .update_expression("SET due_at = :until ADD tries :one")
+            .condition_expression(condition)
+            .expression_attribute_values(":until", s(instant::millis(until)))
+            .expression_attribute_values(":seconds", n(now.as_second()))
+            .expression_attribute_values(":one", n(1))
+            .return_values(ReturnValue::AllNew);
+        if let Some(due_by) = due_by {
+            update = update
+                .condition_expression(format!("{condition} AND due_at <= :by"))
+                .expression_attribute_values(":by", s(instant::millis(due_by)));
+        }
+        let item = match update.send().await {
+            Ok(reply) => reply.attributes.unwrap_or_default(),
+            Err(error) if lost(&error) => return Ok(Acquired::NotDue),
+            Err(error) => return Err(Error::of(&self.table, &error)),
+        };
+        self.back_off(&key, &item, until).await?;
+        Ok(match self.read_parked(&item) {
+            Ok(parked) => Acquired::Trigger(Box::new(parked)),
+            Err(error) => Acquired::Unreadable(error.to_string()),
+        })
     }
 
     /// DynamoDB takes its time to drop what is over.

@@ -4,7 +4,8 @@ use super::{
     Bookings, Error,
     bookings::Saved,
     item::{Item, Reader, keyed, n, s},
-    keys, lost,
+    keys::{self, Key},
+    lost,
     requests::Idempotency,
 };
 use crate::model::{
@@ -22,10 +23,17 @@ const MOST_AT_ONCE: usize = 90;
 /// What is never told is forgotten with its booking.
 const LIFE: SignedDuration = SignedDuration::from_hours(30 * 24).saturating_add(KEPT);
 
+/// All that a booking's triggers are owed.
+#[derive(Clone, Debug, Default)]
+pub struct WriteBacks {
+    pub readable: Vec<WriteBack>,
+    /// Those that cannot be read, by their keys: they stand in nobody's way.
+    pub unreadable: Vec<Key>,
+}
+
 impl Bookings {
-    /// All that the booking's triggers are owed.
-    pub async fn write_backs(&self, seller: &SellerId, booking: &BookingId) -> Result<Vec<WriteBack>, Error> {
-        let (mut owed, mut after) = (Vec::new(), None);
+    pub async fn write_backs(&self, seller: &SellerId, booking: &BookingId) -> Result<WriteBacks, Error> {
+        let (mut owed, mut after) = (WriteBacks::default(), None);
         loop {
             let reply = self
                 .client
@@ -40,20 +48,16 @@ impl Bookings {
                 .await
                 .map_err(|error| Error::of(&self.table, &error))?;
             for item in reply.items() {
-                owed.push(read(&self.table, item)?);
+                match read(&self.table, item) {
+                    Ok(readable) => owed.readable.push(readable),
+                    Err(_) => owed.unreadable.push(Reader { table: &self.table, item }.key()?),
+                }
             }
             after = reply.last_evaluated_key;
             if after.is_none() {
                 return Ok(owed);
             }
         }
-    }
-
-    /// The bookings whose triggers are owed something that is due, the longest overdue first.
-    pub async fn owing(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, BookingId)>, Error> {
-        let mut owing = self.due_of(keys::owed, now, most).await?;
-        owing.dedup();
-        Ok(owing)
     }
 
     /// Written over what it was read as; it must carry the version after that.
@@ -77,9 +81,10 @@ impl Bookings {
     /// The booking is no more, so there is nothing to tell.
     pub async fn drop_write_backs(&self, seller: &SellerId, booking: &BookingId) -> Result<(), Error> {
         let owed = self.write_backs(seller, booking).await?;
-        for some in owed.chunks(MOST_AT_ONCE) {
-            let parts = some.iter().map(|owed| {
-                let delete = Delete::builder().table_name(&self.table).set_key(Some(key(owed)));
+        let keys: Vec<Item> = owed.readable.iter().map(key).chain(owed.unreadable.into_iter().map(keyed)).collect();
+        for some in keys.chunks(MOST_AT_ONCE) {
+            let parts = some.iter().map(|key| {
+                let delete = Delete::builder().table_name(&self.table).set_key(Some(key.clone()));
                 TransactWriteItem::builder().delete(delete.build().expect("table and key are set")).build()
             });
             self.transact(parts.collect()).await.map_err(|error| Error::of(&self.table, &error))?;
@@ -121,7 +126,7 @@ impl Bookings {
                 .expression_attribute_values(":one", n(1));
             TransactWriteItem::builder().update(update.build().expect("table, key and expression are set")).build()
         };
-        Ok(owed.iter().take(MOST_AT_ONCE).map(update).collect())
+        Ok(owed.readable.iter().take(MOST_AT_ONCE).map(update).collect())
     }
 }
 

@@ -7,7 +7,10 @@ use super::{
     plan::{Plan, Trouble},
     weather::Weather,
 };
-use crate::shop::{POPIN_KEY, POPIN_TOKEN, page_id};
+use crate::{
+    poison::{Queue, SELLER, plant},
+    shop::{POPIN_KEY, POPIN_TOKEN, page_id},
+};
 use bytes::Bytes;
 use fastrand::Rng;
 use frontdesk::flow::Clock;
@@ -83,6 +86,9 @@ impl Stage<'_> {
         if plan.has(Trouble::Shoppers) {
             actors.push(Box::pin(self.shoppers()));
         }
+        if plan.has(Trouble::Poison) {
+            actors.push(Box::pin(self.poisoner()));
+        }
         join_all(actors).await;
     }
 
@@ -103,7 +109,8 @@ impl Stage<'_> {
             if self.clock.passed() > until {
                 self.monitor.violated("a booking never came to rest");
             }
-            let quiet = world.sim.outbox_len() == 0 && self.monitor.all_at_rest() && !self.owes();
+            let quiet =
+                world.sim.outbox_len() == 0 && self.monitor.all_at_rest() && !self.owes() && !self.is_poisoned();
             if quiet || self.monitor.is_violated() {
                 return;
             }
@@ -118,6 +125,14 @@ impl Stage<'_> {
         items
             .iter()
             .any(|item| item["sk"].as_str().is_some_and(|sk| sk.starts_with("trigger#")) && item.get("due").is_some())
+    }
+
+    /// A row that nobody can read is in a queue still.
+    fn is_poisoned(&self) -> bool {
+        let items = self.door.world.items("bookings");
+        items
+            .iter()
+            .any(|item| item["pk"].as_str().is_some_and(|pk| pk.starts_with(SELLER)) && item.get("due").is_some())
     }
 
     /// In fair weather every request is taken, however its caller fared before.
@@ -364,6 +379,24 @@ impl Stage<'_> {
                 self.door.forge_event(&page_id(rng.u32(1000..)), &told).await;
                 self.monitor.fault("forged: a webhook and a page's event");
             }
+        }
+    }
+
+    /// Rows of another seller that nobody can read, and that the sweep and the stream find first.
+    async fn poisoner(&self) {
+        let mut rng = self.plan.rng(22);
+        let mut number = 0;
+        while self.goes_on() {
+            // Nobody looks for write-backs where no seller has any.
+            let queues = if self.plan.tells { 3 } else { 2 };
+            let queue = Queue::ALL[rng.usize(0..queues)];
+            for _ in 0..rng.u8(1..16) {
+                let due_at = self.clock.now() - SignedDuration::from_secs(rng.i64(-60..600));
+                plant(&self.door.world.db, queue, number, due_at);
+                number += 1;
+            }
+            self.monitor.fault("poison: rows that nobody can read");
+            sleep(Duration::from_millis(rng.u64(10_000..300_000))).await;
         }
     }
 

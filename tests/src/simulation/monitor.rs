@@ -5,6 +5,7 @@ use super::{
     door::{Answer, Ask},
     plan::Plan,
 };
+use crate::poison::SELLER;
 use bytes::Bytes;
 use http::Request;
 use jiff::{SignedDuration, Timestamp};
@@ -33,6 +34,8 @@ pub(super) struct Books {
     /// What was acknowledged: bookings by key, and the events of pages.
     pub promised: BTreeMap<String, String>,
     pub events: BTreeSet<String>,
+    /// Rows that were found unreadable, and taken out of their queues.
+    finished: BTreeSet<String>,
     /// What Popin did, by the request that it was done for.
     pub effects: BTreeMap<usize, Vec<String>>,
     /// A person had a say in these.
@@ -260,6 +263,15 @@ impl Monitor {
             let key = if kind == "Put" { &part["Item"] } else { &part["Key"] };
             let (pk, sk) = (text(&key["pk"]), text(&key["sk"]));
             match (kind, sk) {
+                (_, sk) if pk.starts_with(SELLER) => {
+                    let expression = part["UpdateExpression"].as_str().unwrap_or_default();
+                    let row = format!("{pk} {sk}");
+                    if books.finished.contains(&row) {
+                        books.violated(format!("{row} was finished, and is written again"));
+                    } else if expression.contains("unreadable_at") {
+                        books.finished.insert(row);
+                    }
+                }
                 ("Put", "booking") => bookings.extend(books.booking(pk, &part["Item"])),
                 ("Update", "booking") => books.leased(id_of(pk), &part["ExpressionAttributeValues"]),
                 ("Put", claim) if claim.starts_with("claim#") => {
@@ -292,7 +304,8 @@ impl Books {
 
     /// Nobody has the lease of another who lives.
     fn leased(&mut self, id: &str, values: &Value) {
-        let Some(seen) = self.bookings.get_mut(id) else { return };
+        // What is only rescheduled has its holder and its version still.
+        let Some(seen) = self.bookings.get_mut(id).filter(|_| !values[":me"].is_null()) else { return };
         seen.version += 1;
         let lease = Some((text(&values[":me"]).to_owned(), number(&values[":until"])));
         let before = mem::replace(&mut seen.lease, lease.clone());

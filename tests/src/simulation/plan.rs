@@ -1,6 +1,6 @@
 //! What a seed stands for: the seller's rules, who comes, and which troubles there are at all.
 
-use crate::{shop::sellers, written_back::NOTIFY_SECRET};
+use crate::{poison::with_poisonous, shop::sellers, written_back::NOTIFY_SECRET};
 use fastrand::Rng;
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -40,10 +40,12 @@ pub(super) enum Trouble {
     Person,
     Shoppers,
     Forgers,
+    /// Another seller, whose rows nobody can read.
+    Poison,
 }
 
 /// In how many of ten histories there is one.
-const TROUBLES: [(Trouble, u8); 12] = [
+const TROUBLES: [(Trouble, u8); 13] = [
     (Trouble::Popin, 8),
     (Trouble::Database, 5),
     (Trouble::Kills, 5),
@@ -56,6 +58,7 @@ const TROUBLES: [(Trouble, u8); 12] = [
     (Trouble::Person, 3),
     (Trouble::Shoppers, 5),
     (Trouble::Forgers, 5),
+    (Trouble::Poison, 3),
 ];
 
 impl Plan {
@@ -99,14 +102,15 @@ impl Plan {
     }
 
     pub(super) fn sellers(&self) -> Value {
-        sellers(|seller| {
+        let change = |seller: &mut Value| {
             seller["booking"] = self.rules.clone();
             seller["popin"]["timeout_seconds"] = json!(5);
             seller["slots"] = json!({"refresh_seconds": 120, "capacity": self.capacity});
             if self.tells {
                 seller["notify"] = json!({"url": "https://crm.test/crm/receiver/shop", "secrets": [NOTIFY_SECRET]});
             }
-        })
+        };
+        if self.has(Trouble::Poison) { with_poisonous(change) } else { sellers(change) }
     }
 
     /// A source of chance of its own for each who draws, so that one more draw here changes nothing there.

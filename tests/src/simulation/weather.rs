@@ -5,6 +5,7 @@ use super::{
     monitor::Monitor,
     plan::{Plan, Trouble},
 };
+use crate::poison::SELLER;
 use bytes::Bytes;
 use fastrand::Rng;
 use frontdesk::popin::{Transport, TransportError};
@@ -85,6 +86,10 @@ impl Weather {
         world.db.set_fault(Some(Arc::new(move |operation: &str, body: &Value| {
             if picks(body) {
                 this.doom.strike();
+            }
+            if this.plan.has(Trouble::Poison) && !this.is_calm() && is_poisonous(operation, body) {
+                this.monitor.fault("poison: a write that is always throttled");
+                return DbFault::Throttle;
             }
             this.database_fault(operation)
         })));
@@ -190,6 +195,13 @@ impl Weather {
     pub(super) fn transport(self: &Arc<Self>) -> Arc<dyn Transport> {
         Arc::new(Way(self.clone()))
     }
+}
+
+/// A write about every third row of the poisonous seller.
+fn is_poisonous(operation: &str, body: &Value) -> bool {
+    let keys = [&body["Key"]["pk"]["S"], &body["Key"]["sk"]["S"]].map(|key| key.as_str().unwrap_or_default());
+    let digits = keys.concat().bytes().filter(u8::is_ascii_digit).map(u32::from).sum::<u32>();
+    operation == "UpdateItem" && keys[0].starts_with(SELLER) && digits.is_multiple_of(3)
 }
 
 /// Whether a booking gets its slot by this.

@@ -87,7 +87,7 @@ impl Post<'_> {
             Progress::Pending => told.waiting += 1,
             Progress::Parked => {
                 told.parked += 1;
-                tracing::error!(seller = %self.id, booking.id = %owed.booking, write_back.destination = owed.destination.as_str(), "write_back.parked");
+                self.tell_of_parked(&owed);
             }
         }
         self.put_down(owed).await?;
@@ -129,7 +129,7 @@ impl Post<'_> {
             return Ok(());
         }
         let same = |other: &WriteBack| other.trigger == owed.trigger && other.destination == owed.destination;
-        let others = self.bookings.write_backs(self.id, &owed.booking).await?;
+        let others = self.bookings.write_backs(self.id, &owed.booking).await?.readable;
         let ours = |other: &WriteBack| other.telling == owed.telling && other.held_until.is_some();
         if let Some(mut fresh) = others.into_iter().find(|other| same(other) && ours(other)) {
             fresh.steps = owed.steps;
