@@ -91,7 +91,7 @@ async fn each_request_makes_the_calls_of_the_page() {
         "a booking that the stream runs: UpdateItem UpdateItem UpdateItem PutItem Query TransactWriteItems PutItem PutItem UpdateItem",
         "two Popin webhooks: Query Query GetItem GetItem PutItem PutItem UpdateItem UpdateItem",
         "a look at a booking: GetItem Query",
-        "a sweep with nothing due: Query Query Query Query Query",
+        "a sweep with nothing due: Query Query Query Query Query Query",
     ];
     assert_eq!(told, expected);
     let page = page("tests/PERFORMANCE.md");

@@ -377,7 +377,7 @@ async fn a_person_who_is_forgotten_is_gone_from_parked_triggers_too() {
     assert_eq!(shop.parked().len(), 4);
     assert_eq!(
         forget(&shop, &json!({"phone": "9000000001"})).await.body,
-        json!({"events": 0, "bookings": 0, "triggers": 2})
+        json!({"state": "done", "events": 0, "bookings": 0, "triggers": 2, "still_at_popin": []})
     );
     assert_eq!(forget(&shop, &json!({"email": "asha@example.com"})).await.body["triggers"], 1);
     assert_eq!(shop.parked().len(), 1);

@@ -12,7 +12,7 @@ use std::{
     },
 };
 use system_tests::{
-    canary::{EMAIL, NAME, NUMBER, forget, forget_by_all, traces},
+    canary::{EMAIL, NAME, NUMBER, erased, forget, forget_by_all, traces},
     shop::{Shop, page_id, sellers},
 };
 
@@ -128,7 +128,7 @@ async fn by_either_name_the_whole_person_is_forgotten_and_nobody_else() {
         let shop = Shop::with(sellers(|_| {})).await;
         tell_of_one_person(&shop).await;
         tell_of_somebody_else(&shop).await;
-        assert_eq!(forget(&shop, &who).await.body, json!({"events": 5, "bookings": 0}));
+        assert_eq!(forget(&shop, &who).await.body, erased(5, 0));
         assert_eq!(traces(&shop), [""; 0], "{who}");
         assert_eq!(of_somebody_else(&shop), 2);
         assert_eq!(forget_by_all(&shop).await, (0, 0));
@@ -210,7 +210,7 @@ async fn no_subject_of_an_event_reaches_the_entries_of_an_index() {
     assert!(shop.events().iter().all(|item| !partitions.contains(&item["pk"].to_string())));
     // This release has read the one that waits, and nothing else is there.
     assert_eq!(shop.tick("event-intake").await, json!({"known_now": 0, "still_unknown": 0, "failed": 0}));
-    assert_eq!(forget(&shop, &json!({"phone": NUMBER})).await.body, json!({"events": 1, "bookings": 0}));
+    assert_eq!(forget(&shop, &json!({"phone": NUMBER})).await.body, erased(1, 0));
 }
 
 #[tokio::test(start_paused = true)]
@@ -238,7 +238,7 @@ async fn an_entry_or_an_event_that_cannot_be_read_stands_in_nobodys_way() {
     put(json!({"pk": "acme#broken", "sk": "broken", "kind": "unknown", "data": NUMBER}));
     // What this release had read when it came in is not looked at again.
     assert_eq!(shop.tick("event-intake").await, json!({"known_now": 0, "still_unknown": 0, "failed": 1}));
-    assert_eq!(forget(&shop, &json!({"email": EMAIL})).await.body, json!({"events": 3, "bookings": 0}));
+    assert_eq!(forget(&shop, &json!({"email": EMAIL})).await.body, erased(3, 0));
     assert_eq!(traces(&shop), [""; 0]);
 }
 
@@ -253,7 +253,7 @@ async fn a_person_with_many_bookings_and_events_is_forgotten_page_by_page() {
         let body = json!({"event": "popin_call_missed", "user_id": n, "timestamp": 1_795_400_000 + n, "email": EMAIL});
         shop.popin_webhook(body.to_string()).await;
     }
-    assert_eq!(forget(&shop, &json!({"email": EMAIL})).await.body, json!({"events": 250, "bookings": 60}));
+    assert_eq!(forget(&shop, &json!({"email": EMAIL})).await.body, erased(250, 60));
     assert_eq!(traces(&shop), [""; 0]);
 }
 
@@ -286,6 +286,8 @@ async fn whatever_fails_on_the_way_the_same_request_again_leaves_nothing() {
                 })));
                 let first = forget(&shop, &who).await;
                 shop.world.db.set_fault(None);
+                // Where nothing more could be written, the first run's lease has to end.
+                shop.advance(61);
                 let again = forget(&shop, &who).await;
                 assert_eq!(again.status, 200, "{fault:?} after {healthy} calls: {again:?}");
                 assert_eq!(traces(&shop), [""; 0], "{fault:?} after {healthy} calls, {who}");

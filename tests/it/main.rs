@@ -20,6 +20,7 @@ mod diary;
 mod disagree;
 mod documents;
 mod drain;
+mod erasure;
 mod events;
 mod forget;
 mod grants;

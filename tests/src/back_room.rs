@@ -6,7 +6,7 @@ use frontdesk::{
     flow::{Desk, Random},
     model::seller::Sellers,
     popin::{Transport, TransportError},
-    store::Bookings,
+    store::{Bookings, Events},
 };
 use futures_util::future::BoxFuture;
 use http::{Request, Response};
@@ -21,6 +21,7 @@ use std::{
 pub struct BackRoom {
     sellers: Sellers,
     bookings: Bookings,
+    events: Events,
     transport: Box<dyn Transport>,
     clock: Arc<TestClock>,
     random: Random,
@@ -35,6 +36,7 @@ impl BackRoom {
         Self {
             sellers: Sellers::parse(document.to_string().as_bytes()).expect("the test's own sellers are good"),
             bookings: shop.bookings_table(),
+            events: shop.events_table(),
             transport: Box::new(transport),
             clock: shop.clock.clone(),
             random: Random::from_seed(seed),
@@ -49,6 +51,7 @@ impl BackRoom {
             transport: &*self.transport,
             bookings: &self.bookings,
             slots: &self.bookings.slots,
+            events: &self.events,
             id,
             seller,
         }

@@ -28,6 +28,11 @@ pub async fn forget(shop: &Shop, who: &Value) -> Reply {
     shop.send(Method::DELETE, "/v1/people/acme", &[("authorization", &authorization)], who.to_string()).await
 }
 
+/// The answer to an erasure that is done, of somebody of whom Popin has no call and no trigger was parked.
+pub fn erased(events: u64, bookings: u64) -> Value {
+    json!({"state": "done", "events": events, "bookings": bookings, "triggers": 0, "still_at_popin": []})
+}
+
 /// All of them, one after the other: how many events were blanked and bookings removed.
 pub async fn forget_by_all(shop: &Shop) -> (u64, u64) {
     let mut sums = (0, 0);

@@ -45,6 +45,7 @@ pub async fn tour() -> Tour {
     bookings(&shop).await;
     diary(&shop).await;
     forget(&shop, &json!({"phone": NUMBER})).await;
+    erasure_carried_on(&shop).await;
     calls.extend(shop.world.db.calls());
     let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"give_up_seconds": 1}))).await;
     shop.tick("slot-cache").await;
@@ -91,6 +92,22 @@ async fn events(shop: &Shop) {
     shop.tick("event-intake").await;
     shop.tick("slot-cache").await;
     shop.world.db.set_fault(None);
+}
+
+/// The request meets a failure, and the worker does the rest; somebody else's, of a seller who is gone, waits.
+async fn erasure_carried_on(shop: &Shop) {
+    let captured = json!({"uid": "u-9", "mobile": "9000000066"});
+    let captured = json!({"id": page_id(9), "source": "popin", "name": "popin_captured", "data": captured});
+    shop.collect(json!([captured])).await;
+    shop.world.db.set_fault(Some(Arc::new(
+        |operation: &str, _: &Value| {
+            if operation == "Query" { DbFault::Unreachable } else { DbFault::None }
+        },
+    )));
+    forget(shop, &json!({"phone": "9000000066"})).await;
+    shop.world.db.set_fault(None);
+    shop.advance(61);
+    shop.tick("booking-worker").await;
 }
 
 /// As an older release stored it, whose table did not have the name.

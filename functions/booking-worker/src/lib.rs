@@ -1,6 +1,7 @@
 //! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep, and ends told.
 
 pub mod config;
+mod erasures;
 mod sweep;
 mod telling;
 mod triggers;
@@ -54,7 +55,7 @@ const PUT_OFF: SignedDuration = SignedDuration::from_hours(1);
 /// What an invocation works with.
 pub struct App {
     pub sellers: Source,
-    /// Only to note which of them Popin and we agree on.
+    /// To note which of them Popin and we agree on, and to erase a person's.
     pub events: Events,
     pub bookings: Bookings,
     pub slots: Slots,
@@ -98,6 +99,7 @@ impl App {
             transport: &*self.transport,
             bookings: &self.bookings,
             slots: &self.slots,
+            events: &self.events,
             id,
             seller,
         }

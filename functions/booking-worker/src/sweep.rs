@@ -1,6 +1,6 @@
 //! The sweep: whatever is due, of every seller, so that nothing of one stands before another's.
 
-use crate::{App, Ended, FUNCTION, advance, late, most_at_once, side_by_side, telling, triggers};
+use crate::{App, Ended, FUNCTION, advance, erasures, late, most_at_once, side_by_side, telling, triggers};
 use frontdesk::{
     edge::telemetry::{By, Metrics, booking_span},
     flow::advance_booking::Patience,
@@ -28,9 +28,9 @@ const LATER: SignedDuration = SignedDuration::from_secs(30);
 
 /// What a sweep has looked at, and at how much of it in vain.
 #[derive(Default)]
-struct Count {
-    due: usize,
-    failed: usize,
+pub(crate) struct Count {
+    pub due: usize,
+    pub failed: usize,
 }
 
 pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
@@ -38,8 +38,13 @@ pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<Value, Error>
     // Beside each other: neither is late because the other took long.
     let bookings = Box::pin(bookings_and_write_backs(app, sellers, patience));
     let (bookings, triggers) = join(bookings, Box::pin(sweep_triggers(app, patience))).await;
-    let (bookings, triggers) = (bookings?, triggers?);
-    Ok(json!({"due": bookings.due + triggers.due, "failed": bookings.failed + triggers.failed}))
+    // Last: what is left of the time is theirs.
+    let erasures = Box::pin(erasures::sweep(app, sellers, patience)).await;
+    let (bookings, triggers, erasures) = (bookings?, triggers?, erasures?);
+    Ok(json!({
+        "due": bookings.due + triggers.due + erasures.due,
+        "failed": bookings.failed + triggers.failed + erasures.failed,
+    }))
 }
 
 async fn bookings_and_write_backs(app: &App, sellers: &Sellers, patience: Patience) -> Result<Count, store::Error> {

@@ -78,6 +78,7 @@ impl App {
             transport: &*self.transport,
             bookings: &self.bookings,
             slots: &self.slots,
+            events: &self.events,
             id,
             seller,
         }
@@ -115,6 +116,9 @@ async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
             Box::pin(triggers::take(app, &request, seller, connector, Some(path_secret))).await
         }
         (&Method::DELETE, ["people", seller]) => Box::pin(people::forget(app, &request, seller)).await,
+        (&Method::GET, ["people", seller, "erasures", id]) => {
+            Box::pin(people::erasure(app, &request, seller, id)).await
+        }
         // A CRM that shakes hands first asks only whether somebody is there.
         (&Method::HEAD, ["crm", _, _] | ["crm", _, _, _]) => Ok(answer::empty(StatusCode::OK)),
         _ => Err(Problem::not_found()),

@@ -1,15 +1,25 @@
-//! Forgetting a person: by number or e-mail, everywhere they are stored.
+//! Forgetting a person: by number or e-mail, everywhere they are stored. What takes longer than a request is carried on.
 
 use crate::{App, bookings::caller, unavailable};
 use frontdesk::{
     edge::answer::{self, MOST_BEACON, Problem},
     flow::forget_person,
-    model::{people::Identifier, phone::Phone},
+    model::{
+        erasure::{Erasure, ErasureState},
+        ids::{ErasureId, SellerId},
+        instant,
+        people::Identifier,
+        phone::Phone,
+    },
 };
-use http::StatusCode;
+use http::{HeaderValue, StatusCode, header};
+use jiff::SignedDuration;
 use lambda_http::{Body, Request, Response};
 use serde::Deserialize;
-use serde_json::json;
+use serde_json::{Value, json};
+
+/// The function has 29 seconds, and what is under way ends after this.
+const WORKS_FOR: SignedDuration = SignedDuration::from_secs(20);
 
 /// `{"phone":"+91..."}` or `{"email":"..."}`.
 #[derive(Deserialize)]
@@ -34,12 +44,43 @@ pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result
         let detail = "Send either a phone, which must be a number, or an email.";
         Problem::new(StatusCode::BAD_REQUEST, "bad_person", "Bad person", detail)
     })?;
-    let forgotten = forget_person(&app.events, &app.bookings, (id, seller), &person, now)
-        .await
-        .map_err(|error| unavailable(&error))?;
-    let mut told = json!({"events": forgotten.events, "bookings": forgotten.bookings});
-    if forgotten.triggers > 0 {
-        told["triggers"] = forgotten.triggers.into();
+    let desk = app.desk(id, seller);
+    let run = Box::pin(forget_person(&desk, &person, now + WORKS_FOR)).await.map_err(|error| unavailable(&error))?;
+    if let Some(error) = &run.failure {
+        tracing::error!(seller = %id, error = %error, "erasure.interrupted");
     }
-    Ok(answer::json(StatusCode::OK, &told))
+    Ok(match run.erasure.state {
+        ErasureState::Done => answer::json(StatusCode::OK, &view(&run.erasure)),
+        ErasureState::Running => accepted(id, &run.erasure),
+    })
+}
+
+/// The booking worker carries it on.
+fn accepted(seller: &SellerId, erasure: &Erasure) -> Response<Body> {
+    let mut response = answer::json(StatusCode::ACCEPTED, &view(erasure));
+    let location = format!("/v1/people/{seller}/erasures/{}", erasure.id);
+    let location = HeaderValue::try_from(location).expect("a seller's id and hex digits are a header value");
+    response.headers_mut().insert(header::LOCATION, location);
+    response
+}
+
+fn view(erasure: &Erasure) -> Value {
+    let calls = erasure.still_at_popin.iter().map(|at| json!({"start_at": instant::seconds(*at)}));
+    json!({
+        "state": erasure.state.as_str(),
+        "events": erasure.events,
+        "bookings": erasure.bookings,
+        "triggers": erasure.triggers,
+        "still_at_popin": calls.collect::<Vec<_>>(),
+    })
+}
+
+pub(crate) async fn erasure(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
+    let now = app.clock.now();
+    let sellers = app.sellers.current(now).await;
+    let (seller_id, _) = caller(&sellers, seller, request.headers())?;
+    let id = ErasureId::parse(id).map_err(|_| Problem::not_found())?;
+    let erasure = app.bookings.erasure(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;
+    let erasure = erasure.ok_or_else(Problem::not_found)?;
+    Ok(answer::json(StatusCode::OK, &view(&erasure)))
 }

@@ -194,7 +194,8 @@ pub fn finish(request: &Request, function: &'static str, answer: Result<Response
     let refused = response.extensions().get::<Code>().map(|code| code.0);
     // Where the answer says that a booking stands: from here on, the worker's lines name it by this id alone.
     let location = response.headers().get(header::LOCATION).and_then(|location| location.to_str().ok());
-    let booking = location.and_then(|location| location.rsplit_once('/')).map(|(_, id)| id);
+    let booking =
+        location.and_then(|location| location.strip_prefix("/v1/bookings/")?.split_once('/')).map(|(_, id)| id);
     tracing::info!(booking.id = booking, http.method = %request.method(), http.status = response.status().as_u16(), code = refused.unwrap_or("ok"), "request");
     if let Some(code) = refused {
         Metrics::default().count("RequestsRefused", 1).emit(function, By::Code(code), SystemClock.now());

@@ -14,7 +14,7 @@ pub mod witness;
 pub mod write_back;
 
 pub use advance_booking::advance_booking;
-pub use forget_person::forget_person;
+pub use forget_person::{forget_person, resume_erasure};
 pub use read_slots::read_slots;
 pub use refresh_slots::refresh_slots;
 pub use requarantine::requarantine;
@@ -28,7 +28,7 @@ pub use write_back::write_back;
 use crate::{
     model::{ids::SellerId, seller::Seller},
     popin::Transport,
-    store::{Bookings, Slots},
+    store::{Bookings, Events, Slots},
 };
 use jiff::Timestamp;
 use std::sync::{Mutex, PoisonError};
@@ -78,6 +78,7 @@ pub struct Desk<'a> {
     pub transport: &'a dyn Transport,
     pub bookings: &'a Bookings,
     pub slots: &'a Slots,
+    pub events: &'a Events,
     pub id: &'a SellerId,
     pub seller: &'a Seller,
 }

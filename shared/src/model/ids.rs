@@ -38,6 +38,8 @@ ids! {
     BookingId: |id| id.len() == 36 && id.bytes().all(|b| b.is_ascii_hexdigit() || b == b'-'),
     /// A trigger that made no booking, by the keyed hash of its connector and key: the same trigger again has the same id.
     TriggerId: |id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
+    /// A person's erasure, by the keyed hash of the number or address that was asked for.
+    ErasureId: |id| id.len() == 32 && id.bytes().all(|b| b.is_ascii_hexdigit()),
     /// Deterministic: the same event again has the same id.
     EventId: |id| (1..=96).contains(&id.len()) && id.bytes().all(|b| b.is_ascii_graphic() && b != b'#'),
     /// The id that a page gave an event: a UUID in its hyphenated form, lower case.

@@ -5,6 +5,7 @@ pub mod booking;
 pub mod canonical;
 pub mod connector;
 pub mod diary;
+pub mod erasure;
 pub mod event;
 pub mod hash;
 pub mod ids;

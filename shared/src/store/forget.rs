@@ -101,23 +101,31 @@ impl Events {
     }
 
     /// The events of a thread that are no better proven than `most` and not erased yet.
-    pub async fn of_thread(&self, seller: &SellerId, subject: &Subject, most: Trust) -> Result<Vec<Key>, Error> {
-        let (mut events, mut start) = (Vec::new(), None);
-        loop {
-            let (items, next) = self.page(&keys::thread(seller, subject), Range::Whole, start, PAGE).await?;
-            events.extend(items.iter().filter_map(|item| self.member(item, most)));
-            match next {
-                Some(next) => start = Some(next),
-                None => return Ok(events),
-            }
-        }
+    /// Page by page; with them comes where the next page starts.
+    pub async fn thread_page(
+        &self,
+        seller: &SellerId,
+        subject: &Subject,
+        most: Trust,
+        start: Option<Key>,
+        limit: i32,
+    ) -> Result<(Vec<Key>, Option<Key>), Error> {
+        let thread = keys::thread(seller, subject);
+        let (items, next) = self.page(&thread, Range::Whole, start.map(keyed), limit).await?;
+        let members = items.iter().filter_map(|item| self.member(item, most)).collect();
+        Ok((members, next.and_then(|next| self.key(&next))))
     }
 
     fn member(&self, item: &Item, most: Trust) -> Option<Key> {
         let read = Reader { table: &self.table, item };
         let part = read.maybe_text("vendor").is_none() && read.maybe_text("kind").is_none();
         let done = part || read.maybe_text("erased_at").is_some() || trust(&read) > most;
-        (!done).then_some(Key { pk: read.maybe_text("pk")?.to_owned(), sk: read.maybe_text("sk")?.to_owned() })
+        if done { None } else { self.key(item) }
+    }
+
+    fn key(&self, item: &Item) -> Option<Key> {
+        let read = Reader { table: &self.table, item };
+        Some(Key { pk: read.maybe_text("pk")?.to_owned(), sk: read.maybe_text("sk")?.to_owned() })
     }
 
     /// Blanks an event and takes it out of every index, both or neither: what happened stays, whom it happened to does
@@ -156,9 +164,6 @@ impl Events {
         update.build().expect("table, key and expression are set")
     }
 }
-
-/// Events read at once of one thread.
-const PAGE: i32 = 100;
 
 fn trust(read: &Reader<'_>) -> Trust {
     read.maybe_text("trust").and_then(Trust::parse).unwrap_or(Trust::Claimed)

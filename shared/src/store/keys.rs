@@ -1,8 +1,10 @@
 //! Every key is spelled here; the test asserts the strings of the table in shared/README.md.
 
 use crate::model::{
+    erasure::Lead,
     event::Place,
-    ids::{BookingId, EventId, SellerId, Subject, TableVersion, TriggerId},
+    hash,
+    ids::{BookingId, ErasureId, EventId, SellerId, Subject, TableVersion, TriggerId},
     instant,
     write_back::Destination,
 };
@@ -167,6 +169,33 @@ pub fn parse_parked(pk: &str, sk: &str) -> Option<(SellerId, TriggerId)> {
 /// In the index of what is due: the triggers whose CRM has to be asked.
 pub const DUE_TRIGGERS: &str = "due#triggers";
 
+pub const ERASURE: &str = "erasure";
+
+/// The work of erasing a person, under the keyed hash of what was asked for.
+pub fn erasure(seller: &SellerId, id: &ErasureId) -> Key {
+    Key::new(format!("{seller}#erasure#{id}"), ERASURE)
+}
+
+/// An erasure's ids back from its key.
+pub fn parse_erasure(pk: &str) -> Option<(SellerId, ErasureId)> {
+    let (seller, id) = pk.split_once("#erasure#")?;
+    Some((SellerId::parse(seller).ok()?, ErasureId::parse(id).ok()?))
+}
+
+/// In the index of what is due: the erasures to be carried on.
+pub const DUE_ERASURES: &str = "due#erasures";
+
+pub const LEAD: &str = "lead#";
+
+/// Where an erasure has to look yet.
+pub fn lead(seller: &SellerId, erasure_id: &ErasureId, lead: &Lead) -> Key {
+    let sk = match lead {
+        Lead::Person(person) => format!("{LEAD}person#{person}"),
+        Lead::Thread(subject, most) => format!("{LEAD}thread#{}#{}", most.as_str(), hash::short(&[subject.as_str()])),
+    };
+    Key::new(erasure(seller, erasure_id).pk, sk)
+}
+
 /// The same for a place where ends are told.
 pub fn place_gate(seller: &SellerId, place: Destination) -> Key {
     Key::new(format!("{seller}#gate#{}", place.as_str()), "gate")
@@ -215,6 +244,7 @@ pub fn parse_person(entry: &str) -> Option<&str> {
 #[cfg(test)]
 mod tests {
     use super::*;
+    use crate::model::trust::Trust;
 
     #[test]
     fn keys_are_spelled_as_the_page_has_them() {
@@ -251,6 +281,13 @@ mod tests {
         let trigger = TriggerId::parse("0123456789abcdef0123456789abcdef").unwrap();
         assert_eq!(text(parked(&acme, &trigger)), "acme#parked | 0123456789abcdef0123456789abcdef");
         assert_eq!(parse_parked("acme#parked", trigger.as_str()), Some((acme.clone(), trigger.clone())));
+        let erased = ErasureId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        let pk = "acme#erasure#0123456789abcdef0123456789abcdef";
+        assert_eq!(text(erasure(&acme, &erased)), format!("{pk} | erasure"));
+        assert_eq!(parse_erasure(pk), Some((acme.clone(), erased.clone())));
+        assert_eq!(text(lead(&acme, &erased, &Lead::Person("ab12".into()))), format!("{pk} | lead#person#ab12"));
+        let thread = lead(&acme, &erased, &Lead::Thread(place.subject.clone(), Trust::Claimed));
+        assert_eq!(text(thread), format!("{pk} | lead#thread#claimed#{}", hash::short(&["uid-1"])));
         assert_eq!(text(place_gate(&acme, Destination::HubSpot)), "acme#gate#hubspot | gate");
         let owed = write_back(&acme, &id, "ab12", Destination::HubSpot);
         assert_eq!(parse_write_back(&owed.sk), Some(("ab12", Destination::HubSpot)));

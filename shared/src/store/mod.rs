@@ -1,6 +1,7 @@
 //! DynamoDB behind outcomes: a lost conditional write is an answer, not an error.
 
 pub mod bookings;
+pub mod erasures;
 pub mod events;
 pub mod forget;
 pub mod gate;

@@ -34,10 +34,11 @@ pub fn user(vendor: Vendor, data: &str) -> Option<String> {
 const STAFF: [&str; 4] = ["agent", "host", "assignee", "booker"];
 
 /// Whether a payload tells of somebody as one of the staff alone. Of one that cannot be parsed, nobody can say so.
-pub fn only_of_staff(data: &str, who: &Identifier, home: Country) -> bool {
+pub fn only_of_staff(data: &str, is_them: impl Fn(&Identifier) -> bool, home: Country) -> bool {
     let Ok(mut value) = serde_json::from_str(data) else { return false };
     leave_out_staff(&mut value);
-    people::find(data, home).contains(who) && !people::find(&value.to_string(), home).contains(who)
+    let found = |text: &str| people::find(text, home).iter().any(&is_them);
+    found(data) && !found(&value.to_string())
 }
 
 fn leave_out_staff(value: &mut Value) {

@@ -85,7 +85,7 @@ fn a_vendors_own_id_of_a_person_is_popins_alone() {
 
 #[test]
 fn an_agent_is_told_from_the_customer() {
-    let in_text = |data: &str, who: &str| only_of_staff(data, &Identifier::email(who).unwrap(), india());
+    let in_text = |data: &str, who: &str| only_of_staff(data, |one| *one == Identifier::email(who).unwrap(), india());
     let only_of_staff = |data: &Value, who: &str| in_text(&data.to_string(), who);
     for family in [Family::PopinWebhook, Family::PopinOutgoing] {
         let name = if family == Family::PopinWebhook { "popin_call_successful" } else { "popin_outgoing_call_ringing" };
