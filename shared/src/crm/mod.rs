@@ -20,9 +20,15 @@ pub mod zoho;
 
 pub use arrival::Arrival;
 
-use crate::model::{connector::Connector, seller::Seller, trigger::Told, trust::Trust};
+use crate::model::{
+    connector::Connector,
+    seller::{Crm, Seller},
+    trigger::Told,
+    trust::Trust,
+};
 use jiff::Timestamp;
-use serde_json::Value;
+use serde_json::{Value, json};
+use std::sync::LazyLock;
 
 /// What is wrong with a request that was read: the field and a stable code, never the value.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -92,13 +98,25 @@ pub fn replay(connector: Connector, trust: Trust, record: &Value, seller: &Selle
     }
 }
 
-/// How far a request is proven, if at all. Before anything of it is parsed, save where the CRM left no other way.
-pub fn prove(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: Timestamp) -> Option<Trust> {
-    let crm = &seller.crm;
-    match connector {
-        Connector::Standard => {
-            crm.standard.as_ref().and_then(|config| standard::prove(arrival, config, &seller.api_keys, now))
-        }
+/// In the place of a seller that is not there: what signs bodies, each with one secret, which nobody has and which proves
+/// nothing.
+static NOBODY: LazyLock<Crm> = LazyLock::new(|| {
+    let secret = format!("whsec_{}", "A".repeat(44));
+    let nobody = json!({
+        "standard": {"secrets": [&secret]},
+        "hubspot": {"client_secrets": [&secret], "public_url": "https://api.example.com/v1/crm/nobody/hubspot"},
+        "shopify": {"secrets": [&secret]},
+    });
+    serde_json::from_value(nobody).expect("it is of a document's form")
+});
+
+/// How far a request is proven, if at all. Before anything of it is parsed, save where the CRM left no other way. A seller
+/// that is not there, or has no such CRM, takes as long as one with one secret: how long a large body takes tells nobody.
+pub fn prove(connector: Connector, arrival: &Arrival<'_>, seller: Option<&Seller>, now: Timestamp) -> Option<Trust> {
+    let known = seller.filter(|seller| seller.crm.fields(connector).is_some());
+    let (crm, api_keys) = known.map_or((&*NOBODY, &[][..]), |seller| (&seller.crm, &seller.api_keys[..]));
+    let trust = match connector {
+        Connector::Standard => crm.standard.as_ref().and_then(|config| standard::prove(arrival, config, api_keys, now)),
         Connector::HubSpot => crm.hubspot.as_ref().and_then(|config| hubspot::prove(arrival, config, now)),
         Connector::Salesforce => crm.salesforce.as_ref().and_then(|config| salesforce::prove(arrival, config)),
         Connector::Zoho => crm.zoho.as_ref().and_then(|config| zoho::prove(arrival, config)),
@@ -106,7 +124,8 @@ pub fn prove(connector: Connector, arrival: &Arrival<'_>, seller: &Seller, now: 
         Connector::Freshsales => crm.freshsales.as_ref().and_then(|config| arrival.shows_token(&config.tokens)),
         Connector::Pipedrive => crm.pipedrive.as_ref().and_then(|config| pipedrive::prove(arrival, config)),
         Connector::Shopify => crm.shopify.as_ref().and_then(|config| shopify::prove(arrival, config)),
-    }
+    };
+    trust.filter(|_| known.is_some())
 }
 
 /// What a proven request tells. `standard` is read by its own caller, which answers as our bookings API does.
@@ -156,4 +175,25 @@ pub fn stray(connector: Connector, arrival: &Arrival<'_>, seller: &Seller) -> Op
         | Connector::Pipedrive => return None,
     };
     is_stray.then_some(code)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use http::HeaderMap;
+
+    #[test]
+    fn secret_of_nobody_proves_nothing() {
+        let (now, body) = (Timestamp::UNIX_EPOCH, b"{}");
+        let secret = NOBODY.standard.as_ref().unwrap().secrets[0].expose();
+        let signature = standard::sign(secret, "msg_1", "0", body).unwrap();
+        let mut headers = HeaderMap::new();
+        for (name, value) in [("webhook-id", "msg_1"), ("webhook-timestamp", "0"), ("webhook-signature", &signature)] {
+            headers.insert(name, value.parse().unwrap());
+        }
+        let arrival = Arrival { headers: &headers, path_secret: None, body };
+        let config = NOBODY.standard.as_ref().unwrap();
+        assert_eq!(standard::prove(&arrival, config, &[], now), Some(Trust::Signed), "it is compared");
+        assert_eq!(prove(Connector::Standard, &arrival, None, now), None);
+    }
 }
