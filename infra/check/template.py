@@ -19,7 +19,7 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
-ENV_NAMES = {"EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
+ENV_NAMES = {"ANONYMOUS_WRITE_UNITS", "EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
 # The only wildcards, each argued where it stands in the template: role and Sid.
 ARGUED = {("BookingWorkerRole", "ListStreams"), ("ReleaseCheckRole", "AskNewVersions"), ("CodeDeployRole", "ReadAlarms")}
 # What a mapping asks of a stream in its function's name; of the table it lists the streams.
@@ -30,6 +30,10 @@ AWS_METRICS = {
     ("AWS/Lambda", name): [{"FunctionName"}, {"FunctionName", "Resource"}] for name in ("Errors", "Throttles", "Duration")
 } | {
     ("AWS/Lambda", "IteratorAge"): [{"FunctionName"}],
+    ("AWS/Lambda", "ConcurrentExecutions"): [set()],
+    ("AWS/DynamoDB", "ConsumedWriteCapacityUnits"): [{"TableName"}],
+    ("AWS/DynamoDB", "ReadThrottleEvents"): [{"TableName"}],
+    ("AWS/DynamoDB", "WriteThrottleEvents"): [{"TableName"}],
     ("AWS/SQS", "ApproximateNumberOfMessagesVisible"): [{"QueueName"}],
     ("AWS/ApiGateway", "Count"): [{"ApiId"}],
     ("AWS/ApiGateway", "4xx"): [{"ApiId"}],
@@ -38,7 +42,8 @@ AWS_METRICS = {
 METHODS = {"DELETE", "GET", "HEAD", "OPTIONS", "POST"}
 RATE = re.compile(r"rate\((1 (minute|hour|day)|([2-9]|[1-9]\d+) (minutes|hours|days))\)")
 # What is set aside for whom, as the template's comments count it; Lambda keeps 100 for the rest of an account.
-SET_ASIDE, UNRESERVED = {"SlotCacheFunction": 2, "BookingWorkerFunction": 12}, 100
+SET_ASIDE = {"CollectFunction": 10, "EventIntakeFunction": 20, "SlotCacheFunction": 2, "BookingWorkerFunction": 12}
+UNRESERVED = 100
 GATEWAY_GIVES_UP, STREAM_FORGETS, TWO_WEEKS = 30, 86_400, 1_209_600
 
 faults = []
@@ -136,7 +141,7 @@ def check_functions(sam, functions):
         used[group["Ref"] if isinstance(group, dict) else None] += 1
         check_environment(sam, name, f)
     written = sorted(p.parent.name for p in ROOT.glob("functions/*/Cargo.toml"))
-    require(sorted(sent) == written, "template", f"sends {sorted(sent)}, and functions/ holds {written}")
+    require(sorted(set(sent)) == written, "template", f"sends {sorted(set(sent))}, and functions/ holds {written}")
     for f in sam.of("AWS::Lambda::Function").values():
         used[f["LoggingConfig"]["LogGroup"]["Ref"]] += 1
     for api in sam.of("AWS::Serverless::HttpApi").values():
@@ -428,9 +433,40 @@ def check_tables(sam):
         recovery = t.get("PointInTimeRecoverySpecification", {}).get("PointInTimeRecoveryEnabled")
         require(recovery is True, name, "has no point-in-time recovery")
         require(t.get("SSESpecification", {}).get("SSEEnabled") is True, name, "is not encrypted by KMS")
+        bounds = t.get("OnDemandThroughput", {})
+        require(bounds.keys() == {"MaxReadRequestUnits", "MaxWriteRequestUnits"}, name, "has no bound of what it costs")
+        # The alarm is on half of what the table takes in a minute.
+        alarms = [a["Threshold"] for a in sam.of("AWS::CloudWatch::Alarm").values()
+                  if a["MetricName"] == "ConsumedWriteCapacityUnits" and a["Dimensions"][0]["Value"] == {"Ref": name}]  # fmt: skip
+        half = bounds.get("MaxWriteRequestUnits", 0) * 30
+        require(alarms == [half], name, f"has alarms at {alarms} write units a minute, not at {half}")
         require(t.get("DeletionProtectionEnabled") is True, name, "can be deleted by a slip of the hand")
         stream = t.get("StreamSpecification", {}).get("StreamViewType", "NEW_IMAGE")
         require(stream == "NEW_IMAGE", name, f"stream shows {stream}")
+
+
+def check_pages(document, sam):
+    """What pages write at most, by the defaults, leaves half of the events table to webhooks."""
+    units = document["Parameters"]["AnonymousWriteUnits"]["Default"] * SET_ASIDE["CollectFunction"]
+    takes = sam.of("AWS::DynamoDB::Table")["EventsTable"]["OnDemandThroughput"]["MaxWriteRequestUnits"]
+    require(units <= takes / 2, "CollectFunction", f"may write {units} units a second of the {takes} that the events table takes")
+
+
+def check_topics(sam):
+    """Alarms are encrypted by a key that those who publish them may use; AWS's own key for SNS lets CloudWatch do nothing."""
+    publishers = {"Service": ["cloudwatch.amazonaws.com", "budgets.amazonaws.com"]}
+    account = {"StringEquals": {"aws:SourceAccount": {"Ref": "AWS::AccountId"}}}
+    for name, topic in sam.of("AWS::SNS::Topic").items():
+        key = topic.get("KmsMasterKeyId")
+        require(sam.names(key, "AWS::KMS::Key", None), name, f"is encrypted by {key}")
+        policies = [p for p in sam.of("AWS::SNS::TopicPolicy").values() if p.get("Topics") == [{"Ref": name}]]
+        keys = [k["KeyPolicy"] for k in sam.of("AWS::KMS::Key").values()]
+        for policy, actions in [*((p["PolicyDocument"], "sns:Publish") for p in policies), *((k, ["kms:Decrypt", "kms:GenerateDataKey*"]) for k in keys)]:
+            let_in = [s for s in policy["Statement"] if s["Principal"] == publishers]
+            require([(s["Action"], s.get("Condition")) for s in let_in] == [(actions, account)], name, f"lets in {let_in}")
+        require(len(policies) == 1, name, "has no policy of its own")
+    for name, key in sam.of("AWS::KMS::Key").items():
+        require(key.get("EnableKeyRotation") is True, name, "is never rotated")
 
 
 def check_kept(sam):
@@ -516,6 +552,7 @@ def check_hook(sam):
     properties = sam.of("AWS::Lambda::Function").get("ReleaseCheckFunction", {})
     code = properties.get("Code", {}).get("ZipFile", "")
     answers = {
+        "COLLECT": {"statusCode": 200},
         "EVENT_INTAKE": {"statusCode": 200},
         "SLOTS_API": {"statusCode": 403},
         "CRM_INTAKE": {"statusCode": 401},
@@ -596,6 +633,9 @@ def check_domain(document, sam, cloud):
         got = {n: {k: v for k, v in p.items() if k != "Tags"} for n, p in cloud.of(kind).items()}
         require(got == {name: properties}, name, f"is {got}")
         require(cloud.resources.get(name, {}).get("Condition") == condition, name, f"is not there just when {condition}")
+    for api, a in sam.of("AWS::Serverless::HttpApi").items():
+        closed = a.get("DisableExecuteApiEndpoint")
+        require(closed == {"Fn::If": ["HasDomain", True, False]}, api, f"has AWS's address beside its own name: {closed}")
     outputs = document["Outputs"]
     target = {k: v for k, v in outputs.get("ApiDomainTarget", {}).items() if k != "Description"}
     require(target == {"Condition": "HasDomain", "Value": regional}, "ApiDomainTarget", "is not what DomainName is to point at")
@@ -665,6 +705,8 @@ def main(template, transformed):
     check_bus(document, sam, cloud)
     check_domain(document, sam, cloud)
     check_tables(sam)
+    check_pages(document, sam)
+    check_topics(sam)
     check_kept(sam)
     check_parameters(document)
     require(result.get("Rules") == document.get("Rules") and "Rules" in document, "template", "loses what parameters need of each other")

@@ -22,6 +22,8 @@ FUNCTIONS = ["event-intake", "slot-cache", "slots-api", "crm-intake", "booking-w
 KEY = "smoke-api-key-0123456789"
 ORIGIN = "https://shop.example.com"
 ORGANIZATION = "00D000000000001EAA"
+# Pages and webhooks are two functions of one binary.
+BINARIES = {"collect": "event-intake"}
 # What an ELF says that it is for, at its 18th byte.
 MACHINE = {"x86_64": 0x3E, "arm64": 0xB7}
 # The account that `local` has at its simulated Popin.
@@ -68,7 +70,7 @@ def template():
     resources = document["Resources"]
     # The check before a release answers to CodeDeploy.
     gone = {n for n, r in resources.items() if r["Type"].startswith("AWS::CodeDeploy::")}
-    gone |= {"CodeDeployRole", "ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogs"}
+    gone |= {"CodeDeployRole", "ReleaseCheckFunction", "ReleaseCheckRole", "ReleaseCheckLogs", "Budget"}
     sweeps = {n for n, r in resources.items() if r["Type"] == "AWS::Scheduler::Schedule" and "sweep" in str(r["Properties"]["Name"])}
     require(len(sweeps) == 1, "the sweep is left out", sweeps)
     gone |= sweeps
@@ -78,6 +80,7 @@ def template():
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::Function":
             name = properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
+            name = BINARIES.get(name, name)
             properties["Code"] = {"S3Bucket": "packages", "S3Key": f"{name}.zip"}
             properties["Architectures"] = [ARCHITECTURE]
     return document
@@ -153,10 +156,10 @@ class Stack:
         return self.client("dynamodb").scan(TableName=f"frontdesk-{table}")["Items"]
 
     def tour(self):
-        require(self.invoke("event-intake", request("GET", "/v1/health"))["statusCode"] == 200, "health", "not 200")
+        require(self.invoke("collect", request("GET", "/v1/health"))["statusCode"] == 200, "health", "not 200")
         event = {"id": "018f2b6e-7c1a-7e3b-9d0a-000000000001", "source": "popin", "name": "popin_open", "data": {"uid": "u"}}
         headers = {"origin": ORIGIN, "content-type": "application/json"}
-        reply = self.invoke("event-intake", request("POST", "/v1/collect/acme", headers, json.dumps({"events": [event]})))
+        reply = self.invoke("collect", request("POST", "/v1/collect/acme", headers, json.dumps({"events": [event]})))
         require(reply["statusCode"] == 202 and len(self.items("events")) == 1, "an event is stored", reply)
         wait("the schedule refreshes the diary", 150, lambda: [i for i in self.items("slots") if i["sk"]["S"] == "snapshot"])
         reply = self.invoke("slots-api", request("GET", "/v1/slots/acme"))

@@ -371,11 +371,11 @@ test('a flood is split below 60 KiB and 100 events, and all of it is stored', as
   assert(visitor.requests.length <= 30, `${visitor.requests.length} requests`);
 });
 
-test('an event over 32 KiB is dropped and one just below it is stored', async (visitor) => {
+test('an event over 10 KiB is dropped and one just below it is stored', async (visitor) => {
   const page = await visitor.open(visitor.page('/large'));
-  const overhead = 'x'.repeat(32 * 1024 - 300);
+  const overhead = 'x'.repeat(10 * 1024 - 600);
   await visitor.popin(page, 'popin_open', { uid: 'u', text: overhead });
-  await page.evaluate(() => window.popinEvent('popin_open', { uid: 'u', text: 'x'.repeat(32 * 1024) }));
+  await page.evaluate(() => window.popinEvent('popin_open', { uid: 'u', text: 'x'.repeat(10 * 1024) }));
   await page.evaluate(() => window.popinEvent('popin_open', { uid: 'u', text: 'é'.repeat(17 * 1024) }));
   await visitor.popin(page, 'popin_close', { uid: 'u' });
   await visitor.allStored({ page });

@@ -42,8 +42,9 @@ fn filled(yaml: &Yaml) -> String {
 fn functions(template: &Yaml) -> BTreeMap<String, String> {
     let of = |(id, function): (&str, &Yaml)| {
         let plain = text(&function["CodeUri"]).rsplit('/').next().unwrap().to_owned();
-        // A stack's name is in it, so that the metrics of two stacks in one account are two.
-        assert_eq!(filled(&function["FunctionName"]), format!("${{AWS::StackName}}-{plain}"));
+        // A stack's name is in it, so that the metrics of two stacks in one account are two. One binary is two functions.
+        let own = if id == "CollectFunction" { "collect" } else { &plain };
+        assert_eq!(filled(&function["FunctionName"]), format!("${{AWS::StackName}}-{own}"));
         (format!("${{{id}}}"), plain)
     };
     resources(template, "AWS::Serverless::Function").map(of).collect()
@@ -164,17 +165,31 @@ fn every_function_has_an_alarm_for_its_errors_and_its_throttling() {
 
 /// Every alarm whole: what it looks at, when it goes off, what a gap means, and whether it also tells that it is over.
 const ALARMS: &str = "
+CollectErrors: AWS/Lambda Errors FunctionName=${CollectFunction} Resource=${CollectFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 EventIntakeErrors: AWS/Lambda Errors FunctionName=${EventIntakeFunction} Resource=${EventIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 SlotCacheErrors: AWS/Lambda Errors FunctionName=${SlotCacheFunction} Resource=${SlotCacheFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 SlotsApiErrors: AWS/Lambda Errors FunctionName=${SlotsApiFunction} Resource=${SlotsApiFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 CrmIntakeErrors: AWS/Lambda Errors FunctionName=${CrmIntakeFunction} Resource=${CrmIntakeFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 BookingWorkerErrors: AWS/Lambda Errors FunctionName=${BookingWorkerFunction} Resource=${BookingWorkerFunction}:live | Sum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
+CollectThrottles: AWS/Lambda Throttles FunctionName=${CollectFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 EventIntakeThrottles: AWS/Lambda Throttles FunctionName=${EventIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 SlotCacheThrottles: AWS/Lambda Throttles FunctionName=${SlotCacheFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 SlotsApiThrottles: AWS/Lambda Throttles FunctionName=${SlotsApiFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 CrmIntakeThrottles: AWS/Lambda Throttles FunctionName=${CrmIntakeFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 BookingWorkerThrottles: AWS/Lambda Throttles FunctionName=${BookingWorkerFunction} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 ApiFails: AWS/ApiGateway 5xx ApiId=${Api} | Sum of 300 s >= 5, 1 of 1 | notBreaching, tells OK
+ApiRefuses: AWS/ApiGateway 4xx ApiId=${Api} | Sum of 300 s >= 3000, 1 of 1 | notBreaching, tells OK
+PagesOverBudget: Frontdesk BatchesOverBudget function=${CollectFunction} | Sum of 300 s >= 10, 1 of 1 | notBreaching, tells OK
+ConcurrencyIsUsedUp: AWS/Lambda ConcurrentExecutions of the account | Maximum of 60 s >= ${ConcurrencyAlarmAt}, 2 of 3 | notBreaching, tells OK
+EventsWrittenMuch: AWS/DynamoDB ConsumedWriteCapacityUnits TableName=${EventsTable} | Sum of 60 s >= 300000, 1 of 1 | notBreaching, tells OK
+SlotsWrittenMuch: AWS/DynamoDB ConsumedWriteCapacityUnits TableName=${SlotsTable} | Sum of 60 s >= 30000, 1 of 1 | notBreaching, tells OK
+BookingsWrittenMuch: AWS/DynamoDB ConsumedWriteCapacityUnits TableName=${BookingsTable} | Sum of 60 s >= 120000, 1 of 1 | notBreaching, tells OK
+EventsWritesThrottled: AWS/DynamoDB WriteThrottleEvents TableName=${EventsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+EventsReadsThrottled: AWS/DynamoDB ReadThrottleEvents TableName=${EventsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotsWritesThrottled: AWS/DynamoDB WriteThrottleEvents TableName=${SlotsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+SlotsReadsThrottled: AWS/DynamoDB ReadThrottleEvents TableName=${SlotsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+BookingsWritesThrottled: AWS/DynamoDB WriteThrottleEvents TableName=${BookingsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
+BookingsReadsThrottled: AWS/DynamoDB ReadThrottleEvents TableName=${BookingsTable} | Sum of 60 s >= 1, 2 of 3 | notBreaching, tells OK
 StreamDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${StreamDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 ScheduleDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${ScheduleDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
 EventDeadLettersWait: AWS/SQS ApproximateNumberOfMessagesVisible QueueName=${EventDeadLetters.QueueName} | Maximum of 60 s >= 1, 1 of 1 | notBreaching, tells OK
@@ -225,7 +240,10 @@ fn settings(id: &str, alarm: &Yaml) -> String {
         assert!(PARTS.contains(&part) || part == "OKActions", "{id}: {part} is not in the table");
     }
     let by = |one: &Yaml| format!("{}={}", text(&one["Name"]), filled(&one["Value"]));
-    let by: Vec<String> = alarm["Dimensions"].as_sequence().unwrap().iter().map(by).collect();
+    let by: Vec<String> = alarm["Dimensions"].as_sequence().into_iter().flatten().map(by).collect();
+    let by = if by.is_empty() { "of the account".to_owned() } else { by.join(" ") };
+    let threshold = &alarm["Threshold"];
+    let threshold = threshold.as_u64().map_or_else(|| filled(threshold), |number| number.to_string());
     let number = |name: &str| alarm[name].as_u64().unwrap_or_else(|| panic!("{id}: {name} is no number"));
     let than = match alarm["ComparisonOperator"].as_str() {
         Some("GreaterThanOrEqualToThreshold") => ">=",
@@ -233,10 +251,10 @@ fn settings(id: &str, alarm: &Yaml) -> String {
         other => panic!("{id}: {other:?} is not known here"),
     };
     let (space, metric) = (text(&alarm["Namespace"]), text(&alarm["MetricName"]));
-    let when = format!("{} of {} s {than} {}", text(&alarm["Statistic"]), number("Period"), number("Threshold"));
+    let when = format!("{} of {} s {than} {threshold}", text(&alarm["Statistic"]), number("Period"));
     let often = format!("{} of {}", number("DatapointsToAlarm"), number("EvaluationPeriods"));
     let gap = text(&alarm["TreatMissingData"]);
-    format!("{id}: {space} {metric} {} | {when}, {often} | {gap}, {over}", by.join(" "))
+    format!("{id}: {space} {metric} {by} | {when}, {often} | {gap}, {over}")
 }
 
 #[test]

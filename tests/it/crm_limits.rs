@@ -373,6 +373,7 @@ async fn shop_over(outside: Arc<dyn Transport>) -> Shop {
         transport: None,
         outside: Some(outside),
         weather: Weather::default(),
+        anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
     };
     Shop { world: World::start(options).await.unwrap(), clock }
 }

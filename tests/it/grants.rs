@@ -120,7 +120,9 @@ async fn start(function: &str, get: &dyn Fn(&str) -> Option<String>) -> Result<S
     let http = HttpClients::new()?;
     let aws = sdk_config(http.aws()?, &get("AWS_ENDPOINT_URL").unwrap());
     Ok(match function {
-        "event-intake" => event_intake::App::connect(event_intake::config::Config::read(get)?, &aws).await?.sellers,
+        "collect" | "event-intake" => {
+            event_intake::App::connect(event_intake::config::Config::read(get)?, &aws).await?.sellers
+        }
         "slots-api" => slots_api::App::connect(slots_api::config::Config::read(get)?, &aws).await?.sellers,
         "crm-intake" => crm_intake::App::connect(crm_intake::config::Config::read(get)?, &http, &aws).await?.sellers,
         "slot-cache" => slot_cache::App::connect(slot_cache::config::Config::read(get)?, &http, &aws).await?.sellers,

@@ -31,7 +31,8 @@ async fn every_route_of_the_template_is_known_to_its_function() {
 #[test]
 fn each_function_reads_just_the_variables_that_the_template_gives_it() {
     let template = Template::deployed().unwrap();
-    let functions: [(&str, BTreeSet<String>); 5] = [
+    let functions: [(&str, BTreeSet<String>); 6] = [
+        ("collect", asked(|get| drop(event_intake::config::Config::read(get)))),
         ("event-intake", asked(|get| drop(event_intake::config::Config::read(get)))),
         ("slot-cache", asked(|get| drop(slot_cache::config::Config::read(get)))),
         ("slots-api", asked(|get| drop(slots_api::config::Config::read(get)))),

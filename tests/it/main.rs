@@ -2,6 +2,7 @@
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
 mod alarms;
+mod anonymous;
 mod bookings;
 mod calls;
 mod costs;
@@ -46,6 +47,7 @@ mod throttles;
 mod traps;
 mod trust;
 mod twice;
+mod units;
 mod vendors;
 mod watch;
 mod worker;

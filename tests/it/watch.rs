@@ -29,9 +29,12 @@ fn router() -> BTreeMap<String, String> {
 fn watched(template: &Template, router: &BTreeMap<String, String>) -> Template {
     let mut watched = template.clone();
     for function in &mut watched.functions {
-        let paths = router.iter().filter(|(_, name)| **name == function.name).map(|(path, _)| path);
+        // Of two functions of one binary, the one that is deployed with it.
+        let own = |path: &str| function.routes.iter().any(|route| route.path == path);
+        let paths = router.iter().filter(|(path, name)| **name == function.binary && own(path)).map(|(path, _)| path);
         let route = |path: &String| METHODS.map(|method| Route { method: method.to_owned(), path: path.clone() });
-        function.routes = paths.flat_map(route).collect();
+        let routes = paths.flat_map(route).collect();
+        function.routes = routes;
     }
     watched
 }
@@ -42,7 +45,7 @@ fn every_route_of_the_template_is_in_the_router_and_none_besides() {
     let routes =
         template.functions.iter().flat_map(|function| function.routes.iter().map(move |route| (function, route)));
     let deployed: BTreeMap<_, _> =
-        routes.map(|(function, route)| (route.path.clone(), function.name.clone())).collect();
+        routes.map(|(function, route)| (route.path.clone(), function.binary.clone())).collect();
     assert_eq!(router(), deployed);
 }
 

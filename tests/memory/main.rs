@@ -7,6 +7,7 @@ use frontdesk::{
         event::{Draft, Vendor},
         ids::PageEventId,
         phone::Country,
+        trust::Trust,
     },
     vendors::{self, Read, collect},
 };
@@ -83,7 +84,7 @@ fn payloads(size: usize) -> Vec<(&'static str, String)> {
 }
 
 fn look_at(draft: &Draft) {
-    drop(vendors::people(draft, None, Country::parse("IN").unwrap()));
+    drop(vendors::people(draft, None, Country::parse("IN").unwrap(), Trust::Claimed));
     drop(vendors::appointment(draft.data.expose().get()));
 }
 
@@ -102,7 +103,7 @@ fn read_page(payload: &str) {
 
 fn read_batch(payload: &str) {
     let body = format!("{{\"events\":{payload}}}");
-    for (draft, _) in collect::read(body.as_bytes(), "https://shop.example.com").unwrap_or_default().events {
+    for (_, draft, _) in collect::read(body.as_bytes(), "https://shop.example.com").unwrap_or_default().events {
         look_at(&draft);
     }
 }

@@ -117,6 +117,8 @@ async fn world() -> Result<World, Trouble> {
         transport: None,
         outside: None,
         weather: Weather::default(),
+        // The load is what one process can do, not what its pages may.
+        anonymous_write_units: u32::MAX,
     };
     // As `local` has it: with an index for its streams, which the flood writes to.
     World::over(Embedded::lasting(clock)?, options).await

@@ -120,6 +120,7 @@ impl Shop {
             transport,
             outside: None,
             weather: Weather::default(),
+            anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
         };
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
@@ -134,6 +135,7 @@ impl Shop {
             transport: None,
             outside: None,
             weather: Weather::default(),
+            anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
         };
         let world = World::over(self.world.db.clone(), options).await.expect("the test's own sellers are good");
         Self { world, clock: self.clock.clone() }

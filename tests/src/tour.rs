@@ -5,7 +5,7 @@ use crate::{
     crm_ways::{Way, with_crms},
     overheard,
     poison::{Queue, plant, with_poisonous},
-    shop::{CHILI_SECRET, Shop, lead, page_id, sellers},
+    shop::{CHILI_SECRET, POPIN_KEY, Shop, lead, page_id, sellers},
     written_back::{NOTIFY_SECRET, minutes},
 };
 use frontdesk::{
@@ -51,6 +51,7 @@ pub async fn tour() -> Tour {
     shop.tick("slot-cache").await;
     gives_up(&shop).await;
     calls.extend(shop.world.db.calls());
+    calls.extend(under_a_new_key().await);
     calls.extend(crms().await);
     calls.extend(poisoned().await);
     Tour { calls, told: overheard::kept() }
@@ -59,6 +60,7 @@ pub async fn tour() -> Tour {
 /// What each function's process does before its first invocation.
 async fn start(shop: &Shop) {
     if let Invoker::InProcess(apps) = &*shop.world.functions {
+        apps.collect.events.warm().await.expect("the tables are there");
         apps.event_intake.events.warm().await.expect("the tables are there");
         apps.slots_api.shelf.warm().await.expect("the tables are there");
         apps.slot_cache.slots.warm_turn().await.expect("the tables are there");
@@ -76,6 +78,7 @@ async fn events(shop: &Shop) {
     shop.collect(json!([known, plain, chatter, bad])).await;
     shop.collect(json!([plain])).await;
     shop.collect(json!("nothing that a page sends")).await;
+    flood(shop).await;
     for body in [
         json!({"event": "popin_call_missed", "user_id": "1", "full_phone_number": format!("+91{NUMBER}")}),
         json!({"event": "popin_brand_new", "user_id": "1", "email": EMAIL, "timestamp": 1_795_400_000}),
@@ -108,6 +111,35 @@ async fn erasure_carried_on(shop: &Shop) {
     shop.world.db.set_fault(None);
     shop.advance(61);
     shop.tick("booking-worker").await;
+}
+
+/// More persons than a page's event may name, and more of such events than a page may send.
+async fn flood(shop: &Shop) {
+    let guests = (0..30).map(|n| format!("guest{n}@example.com")).collect::<Vec<_>>().join(" ");
+    let event =
+        |n: u32| json!({"id": page_id(n), "source": "popin", "name": "popin_captured", "data": {"guests": guests}});
+    let mut next = 1000;
+    loop {
+        let batch: Vec<Value> = (next..next + 60).map(event).collect();
+        if shop.collect(json!(batch)).await.status == 429 {
+            break;
+        }
+        next += 60;
+    }
+    // Until there is as much again as there was.
+    shop.advance(4);
+}
+
+/// While the key of stored ids is rotated, an event is looked up under the former one as well.
+async fn under_a_new_key() -> Vec<DbCall> {
+    let keys = json!(["test-person-key-0123456789", POPIN_KEY]);
+    let shop = Shop::with(sellers(|seller| seller["person_key"] = keys)).await;
+    let call =
+        json!({"id": page_id(5), "source": "fullview", "name": "fullview:callRequested", "data": {"callId": "c-1"}});
+    // A request's id is of its time: this one is no other shop's.
+    shop.advance(7);
+    shop.collect(json!([call])).await;
+    shop.world.db.calls()
 }
 
 /// As an older release stored it, whose table did not have the name.

@@ -75,6 +75,8 @@ impl Twice {
             clock: clock.clone(),
             random: Arc::new(Random::from_seed(7)),
             fates: fate::always_lives(),
+            // The conformance suite writes more than a page may.
+            anonymous_write_units: 1_000_000,
         };
         let invoker = Arc::new(Invoker::InProcess(Box::new(InProcess::new(&template, &wiring)?)));
         let gateway = Gateway::new(&template, invoker.clone(), clock, Random::from_seed(8))?;

@@ -15,7 +15,7 @@
   const KIB = 1024;
 
   // What the server takes (take_event.rs), and what a browser lets outlive its page (64 KiB in all).
-  const MOST_EVENT_BYTES = 32 * KIB;
+  const MOST_EVENT_BYTES = 10 * KIB;
   const MOST_BATCH_EVENTS = 100;
   const MOST_BYTES_IN_FLIGHT = 59 * KIB;
 
@@ -110,7 +110,7 @@
     const text = written({ id, source, name, data, at: new Date(now).toISOString(), page });
     const bytes = bytesOf(text);
     if (bytes > MOST_EVENT_BYTES) {
-      console.warn('frontdesk: over 32 KiB, not sent: ' + name);
+      console.warn('frontdesk: over 10 KiB, not sent: ' + name);
       return;
     }
     const key = prefix + now + ':' + id;

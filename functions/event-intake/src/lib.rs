@@ -13,9 +13,10 @@ use frontdesk::{
         telemetry::{By, Invocation, Metrics},
     },
     flow::{
-        Clock,
+        Clock, WriteBudget,
         requarantine::{Reread, requarantine},
         take_event::{BatchError, Taken, WebhookError, take_page_events, take_webhook},
+        write_budget::OverBudget,
     },
     model::{
         event::Vendor,
@@ -31,7 +32,7 @@ use frontdesk::{
 use http::{HeaderValue, Method, StatusCode, header};
 use jiff::{SignedDuration, Timestamp};
 use lambda_http::{Body, Error, Request, Response};
-use serde_json::json;
+use serde_json::{Value, json};
 use std::{
     collections::BTreeMap,
     sync::{Arc, LazyLock},
@@ -46,6 +47,8 @@ const REREADING: SignedDuration = SignedDuration::from_secs(20);
 pub struct App {
     pub sellers: Source,
     pub events: Events,
+    /// What anonymous callers may write; webhooks are not held to it.
+    pub budget: WriteBudget,
     pub clock: Arc<dyn Clock>,
 }
 
@@ -55,7 +58,8 @@ impl App {
         let sellers = Source::open(&config.basics.sellers, aws).await?;
         let events = Events::new(aws::dynamodb(aws), config.events_table);
         store::may_start(events.warm().await)?;
-        Ok(Self { sellers, events, clock: Arc::new(SystemClock) })
+        let budget = WriteBudget::new(config.anonymous_write_units);
+        Ok(Self { sellers, events, budget, clock: Arc::new(SystemClock) })
     }
 }
 
@@ -103,7 +107,8 @@ async fn take_batch(
 ) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_BEACON)?;
     let now = app.clock.now();
-    let taken = take_page_events(&app.events, seller, origin, body, now).await.map_err(|error| match error {
+    let outcome = take_page_events(&app.events, &app.budget, seller, origin, body, now).await;
+    let taken = outcome.map_err(|error| match error {
         BatchError::Unreadable(Unreadable::NotJson) => Problem::not_json(),
         BatchError::Unreadable(Unreadable::TooManyEvents) => Problem::new(
             StatusCode::PAYLOAD_TOO_LARGE,
@@ -112,18 +117,41 @@ async fn take_batch(
             "A batch takes 100 events at most.",
         ),
         BatchError::NotProven(NotProven) => Problem::not_authenticated(),
+        BatchError::OverBudget(OverBudget { retry_after }) => {
+            let by = By::Seller(seller.0.as_str());
+            Metrics::default().count("BatchesOverBudget", 1).emit(FUNCTION, by, now);
+            Problem::too_many_writes(retry_after)
+        }
+        // What was stored is counted now: when the page tries again, it is a copy.
         BatchError::Store { error, taken } => {
-            // What was stored is counted now: when the page tries again, it is a copy.
             count(seller.0, &taken, now);
-            unavailable(&error)
+            with_report(unavailable(&error), &taken)
+        }
+        BatchError::Late { taken } => {
+            tracing::error!(seller = %seller.0, not_stored = taken.not_stored, "events.too_slow");
+            count(seller.0, &taken, now);
+            with_report(Problem::try_later(), &taken)
         }
     })?;
     count(seller.0, &taken, now);
-    let rejected: Vec<_> = taken.rejected.iter().map(|(index, code)| json!({"index": index, "code": code})).collect();
     Ok(answer::json(
         StatusCode::ACCEPTED,
-        &json!({"accepted": taken.accepted, "duplicate": taken.duplicate, "ignored": taken.ignored, "rejected": rejected}),
+        &json!({"accepted": taken.accepted, "duplicate": taken.duplicate, "ignored": taken.ignored, "rejected": rejected(&taken)}),
     ))
+}
+
+fn rejected(taken: &Taken) -> Value {
+    taken.rejected.iter().map(|(index, code)| json!({"index": index, "code": code})).collect()
+}
+
+/// What became of a batch that has to be sent again.
+fn with_report(problem: Problem, taken: &Taken) -> Problem {
+    problem
+        .with("accepted", taken.accepted)
+        .with("duplicate", taken.duplicate)
+        .with("ignored", taken.ignored)
+        .with("rejected", rejected(taken))
+        .with("not_stored", taken.not_stored)
 }
 
 /// The books balance: whatever was received is one of the others.
@@ -136,7 +164,8 @@ fn count(seller: &SellerId, taken: &Taken, now: Timestamp) {
         .count("EventsIgnored", taken.ignored)
         .count("EventsRejected", taken.rejected.len())
         .count("EventsNotStored", taken.not_stored)
-        .count("EventsQuarantined", taken.quarantined);
+        .count("EventsQuarantined", taken.quarantined)
+        .count("PeopleLeftOut", taken.people_left_out);
     metrics.emit(FUNCTION, By::Seller(seller.as_str()), now);
     count_rejected(seller, taken.rejected.iter().map(|(_, code)| *code), now);
 }

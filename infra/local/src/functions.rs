@@ -11,7 +11,7 @@ use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
 use frontdesk::{
     edge::{sellers::Source, timed::Timed},
-    flow::{Clock, Random, access::Tokens},
+    flow::{Clock, Random, WriteBudget, access::Tokens},
     popin::Transport,
     store::{Bookings, Events, Shelf, Slots, retries},
 };
@@ -46,7 +46,7 @@ pub enum Failure {
 }
 
 /// The names of the functions that can be called in process.
-pub const NAMES: [&str; 5] = ["event-intake", "slots-api", "crm-intake", "slot-cache", "booking-worker"];
+pub const NAMES: [&str; 6] = ["collect", "event-intake", "slots-api", "crm-intake", "slot-cache", "booking-worker"];
 
 /// Calls functions, each within its own time.
 pub enum Invoker {
@@ -56,6 +56,8 @@ pub enum Invoker {
 
 /// Every function's wiring.
 pub struct InProcess {
+    /// Another process of event-intake's, for pages alone.
+    pub collect: event_intake::App,
     pub event_intake: event_intake::App,
     pub slots_api: slots_api::App,
     pub crm_intake: crm_intake::App,
@@ -78,6 +80,8 @@ pub struct Wiring {
     pub clock: Arc<dyn Clock>,
     pub random: Arc<Random>,
     pub fates: Fates,
+    /// Write units a second that anonymous callers may cause.
+    pub anonymous_write_units: u32,
 }
 
 impl InProcess {
@@ -96,12 +100,15 @@ impl InProcess {
         let (sellers, transport) = (&wiring.sellers, &Timed::popin(wiring.transport.clone()));
         let outside = &Timed::crm(wiring.outside.clone());
         let (clock, random) = (&wiring.clock, &wiring.random);
+        let intake = |function| event_intake::App {
+            sellers: sellers.clone(),
+            events: events(function),
+            budget: WriteBudget::new(wiring.anonymous_write_units),
+            clock: clock.clone(),
+        };
         Ok(Self {
-            event_intake: event_intake::App {
-                sellers: sellers.clone(),
-                events: events("event-intake"),
-                clock: clock.clone(),
-            },
+            collect: intake("collect"),
+            event_intake: intake("event-intake"),
             slots_api: slots_api::App {
                 sellers: sellers.clone(),
                 shelf: Shelf::new(slots("slots-api")),
@@ -156,6 +163,7 @@ impl InProcess {
         let request = request.with_lambda_context(context);
         let run = Run { timeout, fate: (self.fates)(function) };
         let answer = match function {
+            "collect" => run.guarded(event_intake::handle(&self.collect, request)).await,
             "event-intake" => run.guarded(event_intake::handle(&self.event_intake, request)).await,
             "slots-api" => run.guarded(slots_api::handle(&self.slots_api, request)).await,
             "crm-intake" => run.guarded(crm_intake::handle(&self.crm_intake, request)).await,

@@ -82,6 +82,12 @@ impl Problem {
         Self::new(StatusCode::SERVICE_UNAVAILABLE, "try_later", "Try later", detail).retry_after(2)
     }
 
+    /// The seller's anonymous callers have written as much as they may for now.
+    pub fn too_many_writes(retry_after: u64) -> Self {
+        let detail = "The pages of this seller send more than this API stores. Send the same request again later.";
+        Self::new(StatusCode::TOO_MANY_REQUESTS, "too_many_writes", "Too many writes", detail).retry_after(retry_after)
+    }
+
     #[must_use]
     pub fn retry_after(mut self, seconds: u64) -> Self {
         self.retry_after = Some(seconds.max(1));

@@ -12,6 +12,7 @@ pub mod retry_write_backs;
 pub mod take_event;
 pub mod witness;
 pub mod write_back;
+pub mod write_budget;
 
 pub use advance_booking::advance_booking;
 pub use forget_person::{forget_person, resume_erasure};
@@ -24,6 +25,7 @@ pub use retry_write_backs::retry_write_backs;
 pub use take_event::{take_page_events, take_webhook};
 pub use witness::witness;
 pub use write_back::write_back;
+pub use write_budget::WriteBudget;
 
 use crate::{
     model::{ids::SellerId, seller::Seller},

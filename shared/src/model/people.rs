@@ -53,6 +53,26 @@ pub fn find(text: &str, home: Country) -> Vec<Identifier> {
     found.into_iter().map(|value| Identifier(Sensitive::new(value))).collect()
 }
 
+/// The same for a text that anyone may send: each number is read once, and numbers and addresses take turns, so that the
+/// first few are of both kinds, however many there are.
+pub fn find_once(text: &str, home: Country) -> Vec<Identifier> {
+    let flat = flat::flatten(text);
+    let mut addresses = BTreeSet::new();
+    emails::find(&flat, &mut addresses);
+    let mut addresses: Vec<_> = addresses.into_iter().collect();
+    // Of two readings of one address, the shorter one is without what stands before it.
+    addresses.sort_by_key(String::len);
+    let (mut numbers, mut addresses) = (numbers::find_once(&flat, home).into_iter(), addresses.into_iter());
+    let mut found = Vec::new();
+    loop {
+        let before = found.len();
+        found.extend(numbers.next().into_iter().chain(addresses.next()).map(|value| Identifier(Sensitive::new(value))));
+        if found.len() == before {
+            return found;
+        }
+    }
+}
+
 fn add_email(raw: &str, found: &mut BTreeSet<String>) {
     found.insert(normal_email(raw));
 }

@@ -3,7 +3,7 @@
 use super::{
     Cancelled, Error, cancelled,
     index::entry_item,
-    item::{Item, keyed, n, s},
+    item::{Item, keyed, kilobytes, n, s},
     keys, lost,
     recent::{Print, Recent},
     retries,
@@ -48,17 +48,19 @@ impl Events {
     /// for a copy of what this process has put. `people` are the keyed hashes of the persons that it tells of: an entry for
     /// each is written along, as far as one transaction goes.
     pub async fn put(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
-        // Under a key of its own for good: what has a window is new again when that is over.
-        let own = event.standing.others.is_empty();
-        let own = own.then(|| Print::of(&keys::event(&event.seller, &event.standing.place)));
-        if own.is_some_and(|key| self.recent.knows(key)) {
+        if self.knows(event) {
             return Ok(Stored::Duplicate);
         }
         let stored = self.write(event, people).await?;
-        if let Some(key) = own {
+        if let Some(key) = own_key(event) {
             self.recent.note(key);
         }
         Ok(stored)
+    }
+
+    /// Whether this process has put it: it costs nothing then.
+    pub fn knows(&self, event: &Event) -> bool {
+        own_key(event).is_some_and(|key| self.recent.knows(key))
     }
 
     async fn write(&self, event: &Event, people: &[String]) -> Result<Stored, Error> {
@@ -67,7 +69,7 @@ impl Events {
         // Beside the event, its checks and further parts, and the quarantine: erasing takes out two entries of it at most.
         let room = MOST_PARTS - 3 - rest.len() - others.len();
         if people.len() > room {
-            tracing::warn!(seller = %event.seller, people = people.len(), "events.people_left_out");
+            tracing::warn!(seller = %event.seller, people = people.len() - room, "events.people_left_out");
         }
         let people = &people[..people.len().min(room)];
         if !people.is_empty() {
@@ -163,6 +165,27 @@ impl Events {
         let sent = self.client.get_item().table_name(&self.table).set_key(Some(keyed(key))).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
+}
+
+/// The key of an event that is the same for good: what has a window is new again when that is over.
+fn own_key(event: &Event) -> Option<Print> {
+    let own = event.standing.others.is_empty();
+    own.then(|| Print::of(&keys::event(&event.seller, &event.standing.place)))
+}
+
+/// A keyed hash, as `people` has it.
+const HASH: usize = 32;
+
+/// The write units that an event costs when it is found by so many persons: its kilobytes, or, where it has entries or
+/// checks, twice as many and two for each of them. No entry is over a kilobyte.
+pub fn units(event: &Event, people: usize) -> usize {
+    let (mut item, more) = items(event);
+    if people > 0 {
+        item.insert("people".into(), s("0".repeat(people * HASH)));
+    }
+    let own = kilobytes(&item) + more.iter().map(kilobytes).sum::<usize>();
+    let beside = people + usize::from(event.draft.kind == Kind::Unknown) + event.standing.others.len();
+    if beside + more.len() == 0 { own } else { 2 * (own + beside) }
 }
 
 /// What an index is for: finding a person's events again, and those that nobody could read yet.

@@ -6,20 +6,20 @@ use crate::model::{
     kind::Kind,
     people::{self, Identifier},
     phone::Country,
+    trust::{Action, Trust},
 };
 use serde_json::Value;
+use std::collections::HashSet;
 
 /// Everybody in a payload, and in what is stored beside it: a page's address, and a name that no vendor gave. Shop staff
-/// are persons too.
-pub fn people(draft: &Draft, page: Option<&str>, home: Country) -> Vec<Identifier> {
-    let mut found = people::find(draft.data.expose().get(), home);
+/// are persons too. Of what anyone may send each number is read once: every reading costs an entry.
+pub fn people(draft: &Draft, page: Option<&str>, home: Country, trust: Trust) -> Vec<Identifier> {
+    let find = if Action::Identify.allowed_to(trust) { people::find } else { people::find_once };
     let named = Some(draft.name.as_str()).filter(|_| draft.kind == Kind::Unknown);
-    for one in named.into_iter().chain(page).flat_map(|text| people::find(text, home)) {
-        if !found.contains(&one) {
-            found.push(one);
-        }
-    }
-    found
+    let texts = [Some(draft.data.expose().get()), named, page];
+    let mut seen = HashSet::new();
+    let everybody = texts.into_iter().flatten().flat_map(|text| find(text, home));
+    everybody.filter(|one| seen.insert(one.value().to_owned())).collect()
 }
 
 /// The vendor's own id of the person in a webhook's payload. A page's word for it is worth nothing.

@@ -6,7 +6,7 @@ mod properties;
 mod traps;
 
 use super::*;
-use crate::model::phone::Country;
+use crate::model::{phone::Country, trust::Trust};
 use serde::Deserialize;
 use std::{collections::BTreeSet, fs, path::PathBuf};
 

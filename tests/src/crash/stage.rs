@@ -216,6 +216,7 @@ fn options(rules: Rules, clock: &Arc<SimClock>, reaper: &Arc<Reaper>, way: &Arc<
         seed: 7,
         transport: Some(road.clone()),
         weather: Weather { fates: reaper.fates(), batches },
+        anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
     };
     (options, road)
 }

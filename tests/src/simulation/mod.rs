@@ -68,6 +68,7 @@ async fn history(plan: &Plan) -> Result<Report, Violation> {
         transport: Some(weather.transport()),
         outside: Some(weather.outside()),
         weather: Cloud { fates: weather.fates(), batches: weather.batches() },
+        anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
     };
     let world = World::start(options).await.expect("the plan's sellers are good");
     weather.reach(&world);

@@ -67,7 +67,7 @@ impl Bootstraps {
         let folder = std::env::current_exe().map_err(NoBootstraps::Nowhere)?;
         let folder = folder.parent().map(Path::to_owned).unwrap_or_default();
         for function in &template.functions {
-            let binary = folder.join(&function.name);
+            let binary = folder.join(&function.binary);
             if !binary.is_file() {
                 return Err(NoBootstraps::Missing(binary));
             }
@@ -89,7 +89,7 @@ impl Bootstraps {
         for function in &template.functions {
             let environment = environments[&function.name].clone();
             let variables = variables(function, around);
-            tasks.spawn(keep_alive(folder.join(&function.name), variables, address, environment));
+            tasks.spawn(keep_alive(folder.join(&function.binary), variables, address, environment));
         }
         for (name, environment) in &environments {
             if tokio::time::timeout(START, environment.asked_for_work()).await.is_err() {

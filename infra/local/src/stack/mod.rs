@@ -22,6 +22,7 @@ use crate::{
 };
 use aws_sdk_dynamodb::Client;
 use bytes::Bytes;
+use event_intake::config::ANONYMOUS_WRITE_UNITS;
 use frontdesk::{
     edge::{clock::SystemClock, http::HttpClients, sellers::Source},
     flow::{Clock, Random},
@@ -170,7 +171,17 @@ impl Ground {
             let (sellers, transport) = (self.sellers.source()?, self.http.popin()?);
             let outside = self.http.transport(Reach::Local)?;
             let random = Arc::new(random());
-            let wiring = Wiring { sellers, client, transport, outside, clock, random, fates: fate::always_lives() };
+            let fates = fate::always_lives();
+            let wiring = Wiring {
+                sellers,
+                client,
+                transport,
+                outside,
+                clock,
+                random,
+                fates,
+                anonymous_write_units: ANONYMOUS_WRITE_UNITS,
+            };
             return Ok(Invoker::InProcess(Box::new(InProcess::new(&self.template, &wiring)?)));
         }
         let embedded = dynamodb_port.map(|port| format!("http://127.0.0.1:{port}"));

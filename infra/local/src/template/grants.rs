@@ -1,6 +1,6 @@
 //! What a function's role lets it do: which action on which table or index, and what else.
 
-use super::{Unreadable, part, properties};
+use super::{Unreadable, part};
 use crate::dynamodb::Access;
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -56,11 +56,10 @@ pub struct Grants {
     pub platform: BTreeSet<String>,
 }
 
-/// By the binary's name. DynamoDB on what is no table of the template is refused rather than passed over.
-pub(super) fn of(function: &str, resources: &Map<String, Value>) -> Result<Grants, Unreadable> {
-    let named = |resource: &&Value| properties::binary(resource) == Some(function);
+/// Of a function's resource. DynamoDB on what is no table of the template is refused rather than passed over.
+pub(super) fn of(function: &str, resource: &Value, resources: &Map<String, Value>) -> Result<Grants, Unreadable> {
     let mut grants = Grants::default();
-    let Some(role) = resources.values().find(named).and_then(|resource| resource["Properties"]["Role"].as_str()) else {
+    let Some(role) = resource["Properties"]["Role"].as_str() else {
         return Ok(grants);
     };
     let id = role.strip_prefix("${").and_then(|rest| rest.strip_suffix(".Arn}"));

@@ -39,8 +39,10 @@ pub struct Table {
 
 #[derive(Clone, Debug)]
 pub struct Function {
-    /// The binary's, `event-intake` say.
+    /// Without the stack's, `event-intake` say.
     pub name: String,
+    /// Two functions may share one.
+    pub binary: String,
     pub memory_mb: u32,
     pub timeout: Duration,
     pub environment: BTreeMap<String, Variable>,
@@ -102,7 +104,11 @@ impl Template {
         for (id, resource) in &resources {
             match resource["Type"].as_str() {
                 Some("AWS::DynamoDB::Table") => template.tables.push(properties::table(id, resource)?),
-                Some("AWS::Serverless::Function") => template.functions.push(properties::function(id, resource)?),
+                Some("AWS::Serverless::Function") => {
+                    let mut function = properties::function(id, resource)?;
+                    function.grants = grants::of(&function.name, resource, &resources)?;
+                    template.functions.push(function);
+                }
                 // The API is this machine's front door; secrets, queues and log groups have stand-ins of their own. What
                 // watches, names and releases changes nothing that one machine could show.
                 Some(
@@ -121,6 +127,9 @@ impl Template {
                     | "AWS::CloudWatch::Dashboard"
                     | "AWS::SNS::Topic"
                     | "AWS::SNS::Subscription"
+                    | "AWS::SNS::TopicPolicy"
+                    | "AWS::KMS::Key"
+                    | "AWS::Budgets::Budget"
                     | "AWS::IAM::Role",
                 ) => {}
                 Some(other) => {
@@ -130,9 +139,6 @@ impl Template {
             }
         }
         template.name_stream_tables(&resources)?;
-        for function in &mut template.functions {
-            function.grants = grants::of(&function.name, &resources)?;
-        }
         Ok(template)
     }
 

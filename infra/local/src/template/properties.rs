@@ -9,8 +9,8 @@ use std::{collections::BTreeMap, time::Duration};
 const COPIED: [&str; 5] =
     ["BillingMode", "AttributeDefinitions", "KeySchema", "GlobalSecondaryIndexes", "LocalSecondaryIndexes"];
 /// What changes nothing that one machine could show.
-const CLOUD_ONLY: [&str; 4] =
-    ["PointInTimeRecoverySpecification", "SSESpecification", "DeletionProtectionEnabled", "Tags"];
+const CLOUD_ONLY: [&str; 5] =
+    ["OnDemandThroughput", "PointInTimeRecoverySpecification", "SSESpecification", "DeletionProtectionEnabled", "Tags"];
 
 pub(super) fn table(id: &str, resource: &Value) -> Result<Table, Unreadable> {
     let properties: Map<String, Value> = part(id, &resource["Properties"])?;
@@ -39,6 +39,7 @@ pub(super) fn table(id: &str, resource: &Value) -> Result<Table, Unreadable> {
 #[derive(Deserialize)]
 #[serde(rename_all = "PascalCase")]
 struct FunctionProperties {
+    function_name: Option<String>,
     memory_size: u32,
     timeout: u64,
     environment: Environment,
@@ -134,18 +135,19 @@ fn empty() -> String {
 }
 
 /// The name of a function's binary: `../target/lambda/NAME` is the folder that is sent.
-pub(super) fn binary(resource: &Value) -> Option<&str> {
+fn binary(resource: &Value) -> Option<&str> {
     resource["Properties"]["CodeUri"].as_str()?.strip_prefix("../target/lambda/")
 }
 
 pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadable> {
     let at = format!("{id}.CodeUri");
-    let name =
+    let binary =
         binary(resource).ok_or_else(|| Unreadable(format!("{at} is not where `cargo lambda build` puts a binary")))?;
     let properties: FunctionProperties = part(id, &resource["Properties"])?;
     if properties.policies.is_some() {
         return Err(Unreadable(format!("{id} has Policies, which stand in a role of its own")));
     }
+    let name = properties.function_name.as_deref().and_then(|name| name.strip_prefix("frontdesk-")).unwrap_or(binary);
     let mut function = Function {
         memory_mb: properties.memory_size,
         timeout: Duration::from_secs(properties.timeout),
@@ -155,6 +157,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
         schedules: Vec::new(),
         grants: Grants::default(),
         name: name.to_owned(),
+        binary: binary.to_owned(),
     };
     for (event, trigger) in properties.events {
         let at = format!("{id}.Events.{event}");

@@ -35,7 +35,7 @@ fn the_deployed_template_has_three_tables_and_every_function() {
     let mut tables: Vec<_> = template.tables.iter().map(|table| table.name.as_str()).collect();
     tables.sort_unstable();
     assert_eq!(tables, ["frontdesk-bookings", "frontdesk-events", "frontdesk-slots"]);
-    for name in ["booking-worker", "crm-intake", "event-intake", "slot-cache", "slots-api"] {
+    for name in ["booking-worker", "collect", "crm-intake", "event-intake", "slot-cache", "slots-api"] {
         assert!(template.function(name).is_some(), "{name}");
     }
     assert_eq!(template.table_of("BOOKINGS_TABLE").unwrap(), "frontdesk-bookings");

@@ -3,6 +3,8 @@
 #[cfg(test)]
 mod tests;
 
+pub use event_intake::config::ANONYMOUS_WRITE_UNITS;
+
 use crate::{
     demo,
     dynamodb::{self, Embedded},
@@ -39,6 +41,8 @@ pub struct WorldOptions {
     /// What stands between Frontdesk and the CRMs; the simulated ones when absent.
     pub outside: Option<Arc<dyn Transport>>,
     pub weather: Weather,
+    /// Write units a second that anonymous callers may cause.
+    pub anonymous_write_units: u32,
 }
 
 /// What the cloud does with invocations and records.
@@ -99,6 +103,7 @@ impl World {
             clock: clock.clone(),
             random: Arc::new(Random::from_seed(options.seed)),
             fates: options.weather.fates,
+            anonymous_write_units: options.anonymous_write_units,
         };
         let invoker = Arc::new(Invoker::InProcess(Box::new(InProcess::new(&template, &wiring)?)));
         let ids = Random::from_seed(options.seed.wrapping_add(1));

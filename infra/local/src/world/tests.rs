@@ -15,6 +15,7 @@ async fn world() -> World {
         transport: None,
         outside: None,
         weather: Weather::default(),
+        anonymous_write_units: ANONYMOUS_WRITE_UNITS,
     };
     World::start(options).await.unwrap()
 }

@@ -15,6 +15,9 @@ const LEAST_DIGITS: usize = 6;
 /// Groups that people write a number in, at most: `+33 1 23 45 67 89`.
 const MOST_GROUPS: usize = 7;
 
+/// Numbers that are read in a text that anyone may send: more than its event is found by.
+const MOST_READ_ONCE: usize = 8;
+
 /// Digits in a row.
 struct Group {
     at: Range<usize>,
@@ -39,19 +42,51 @@ pub(super) fn find(flat: &str, home: Country, found: &mut BTreeSet<String>) {
     let (groups, told) = read(flat);
     let mut countries = vec![home];
     countries.extend(told.into_iter().filter(|&country| country != home));
-    for (first, group) in groups.iter().enumerate().filter(|(_, group)| group.free) {
-        let mut digits = 0;
-        for (last, next) in groups[first..].iter().take(MOST_GROUPS).enumerate() {
-            digits += next.at.len();
-            if digits > MOST_DIGITS || (last > 0 && next.start != Start::Joined) || !next.free {
-                break;
-            }
-            if digits >= LEAST_DIGITS {
-                let raw = &flat[group.at.start..next.at.end];
-                found.extend(phones(group, raw, digits, &countries).map(|phone| phone.e164().expose().clone()));
-            }
+    for first in 0..groups.len() {
+        for (last, digits) in extents(&groups, first) {
+            let raw = &flat[groups[first].at.start..groups[last].at.end];
+            found.extend(phones(&groups[first], raw, digits, &countries).map(|phone| phone.e164().expose().clone()));
         }
     }
+}
+
+/// One reading of each group of digits, in the text's order: of what may be a number the longest, in a country that the text
+/// names before the one at home. No more than a few: to read a number takes long, and a flood of them leads nowhere.
+pub(super) fn find_once(flat: &str, home: Country) -> Vec<String> {
+    let (groups, mut countries) = read(flat);
+    if !countries.contains(&home) {
+        countries.push(home);
+    }
+    let (mut found, mut seen) = (Vec::new(), BTreeSet::new());
+    let mut first = 0;
+    while first < groups.len() && found.len() < MOST_READ_ONCE {
+        let fitting: Vec<_> = extents(&groups, first).collect();
+        let read = fitting.into_iter().rev().find_map(|(last, digits)| {
+            let raw = &flat[groups[first].at.start..groups[last].at.end];
+            let phone = phones(&groups[first], raw, digits, &countries).next()?;
+            Some((last, phone.e164().expose().clone()))
+        });
+        let Some((last, number)) = read else {
+            first += 1;
+            continue;
+        };
+        if seen.insert(number.clone()) {
+            found.push(number);
+        }
+        first = last + 1;
+    }
+    found
+}
+
+/// The groups that the number which begins with `first` may end with, and its digits by then; the shortest first.
+fn extents(groups: &[Group], first: usize) -> impl Iterator<Item = (usize, usize)> {
+    let mut digits = 0;
+    let joined = groups[first..].iter().take(MOST_GROUPS).enumerate().map_while(move |(at, next)| {
+        digits += next.at.len();
+        let fits = digits <= MOST_DIGITS && (at == 0 || next.start == Start::Joined) && next.free;
+        fits.then_some((first + at, digits))
+    });
+    joined.filter(|(_, digits)| *digits >= LEAST_DIGITS)
 }
 
 /// What the digits may be, in each country.

@@ -129,13 +129,45 @@ fn a_number_without_its_country_is_read_at_home_and_in_the_countries_that_the_te
     assert_eq!(found("+1 202-555-0173"), ["+12025550173"]);
 }
 
+fn found_once(text: &str) -> Vec<String> {
+    find_once(text, Country::parse("IN").unwrap()).iter().map(|one| one.value().to_owned()).collect()
+}
+
+#[test]
+fn each_group_of_digits_is_read_once_where_anyone_may_send_it() {
+    let rows: [(&str, &[&str]); 11] = [
+        ("9000054321", &["+919000054321"]),
+        ("+91 90000-54321 ext 2", &["+919000054321"]),
+        ("Room 12 9000054321, or 2 9000054321", &["+919000054321"]),
+        ("90000 54321 90000 54322", &["+919000054321", "+919000054322"]),
+        (r#"{"mobile":"919000054321"}"#, &["+919000054321"]),
+        (r#"{"phone":"447946095812"}"#, &["+447946095812"]),
+        // The country beside a number speaks before the one at home, and does not hide it.
+        (r#"{"contact":"7946095812","country_code":"+44"}"#, &["+447946095812"]),
+        (r#"{"country":"+1","mobile":"9000054321"}"#, &["+919000054321"]),
+        (r#"{"_ga":"GA1.1.987654321.1771832273"}"#, &[]),
+        ("x?email=guest@example.com", &["guest@example.com", "x?email=guest@example.com"]),
+        // However many there are of one kind, both kinds are among the first.
+        (
+            "90000 54321, 90000 54322, 90000 54323, a@example.com, b@example.com",
+            &["+919000054321", "a@example.com", "+919000054322", "b@example.com", "+919000054323"],
+        ),
+    ];
+    for (text, expected) in rows {
+        assert_eq!(found_once(text), expected, "{text}");
+    }
+    // No more numbers than a third of the groups: the shortest number there is has six digits, two a group.
+    let flood = format!(r#"{{"phone":"{}"}}"#, (10..99).map(|n| n.to_string()).collect::<Vec<_>>().join(" "));
+    assert!(found_once(&flood).len() <= 90 / 3 && found(&flood).len() > 90, "{:?}", found_once(&flood));
+}
+
 #[test]
 fn a_hostile_text_costs_no_more_than_its_length() {
     let long = 1 << 17;
     for text in ["1 ", "91 ", "90000 54321 ", "a@", "\\", "%25", "\"\":", "9\"", "+", "(", "\"country\":1,", "9-"] {
         let text = text.repeat(long / text.len());
         let began = Instant::now();
-        drop(found(&text));
+        drop((found(&text), found_once(&text)));
         // A debug build on a busy machine; a square of the length would take minutes.
         assert!(began.elapsed().as_secs() < 20, "{} took {:?}", &text[..10], began.elapsed());
     }
@@ -159,5 +191,6 @@ proptest! {
         let text = format!("{before}{number}{after}");
         let whole = format!("+91{number}");
         prop_assert!(found(&text).contains(&whole), "{}", text);
+        prop_assert!(found_once(&text).contains(&whole), "{}", text);
     }
 }

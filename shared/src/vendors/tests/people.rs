@@ -8,7 +8,7 @@ use crate::model::{
 use serde_json::json;
 
 fn spelled(draft: &Draft, page: Option<&str>) -> Vec<String> {
-    people(draft, page, india()).iter().map(|one| one.value().to_owned()).collect()
+    people(draft, page, india(), Trust::Bearer).iter().map(|one| one.value().to_owned()).collect()
 }
 
 /// The persons of a fixture.

@@ -126,7 +126,7 @@ proptest! {
                 prop_assert_eq!(draft.data.expose().get(), text.trim());
                 prop_assert_eq!(draft.reason.is_some(), draft.kind == Kind::Unknown);
                 prop_assert!(draft.name.chars().count() <= 128);
-                people(&draft, None, india());
+                people(&draft, None, india(), Trust::Claimed);
                 appointment(draft.data.expose().get());
             }
             let spaced = format!("\n{text} ");

@@ -97,7 +97,7 @@ fn twins_have_one_kind_and_stay_two_events() {
 fn a_uid_alone_is_a_thread_and_no_person() {
     let draft = page(Vendor::Popin, "popin_open", r#"{"uid":"u-1"}"#);
     assert_eq!(draft.subject.as_str(), "u-1");
-    assert_eq!(people(&draft, None, india()), []);
+    assert_eq!(people(&draft, None, india(), Trust::Bearer), []);
 }
 
 #[test]
