@@ -1,7 +1,9 @@
 //! A flood into the whole cloud on one machine: what is acknowledged is counted against what is stored.
 
+mod flood;
 mod triggers;
 
+pub use flood::flood;
 pub use triggers::triggers;
 
 use crate::shop::{ORIGIN, sellers};

@@ -32,10 +32,13 @@ struct Options {
     /// Instead: so many CRM triggers a second at `local`, for `--seconds`, while Popin hangs
     #[arg(long)]
     triggers: Option<u64>,
-    /// Of `--triggers`: the p99 in milliseconds that fails it; 0 judges nothing
+    /// Instead: so many anonymous batches a second at `local`, each as dear as can be, for `--seconds`
+    #[arg(long)]
+    flood: Option<u64>,
+    /// Of `--triggers`, and of webhooks in a `--flood`: the p99 in milliseconds that fails it; 0 judges nothing
     #[arg(long, default_value_t = 20)]
     p99: u64,
-    /// How long `--rate` and `--triggers` go on
+    /// How long `--rate`, `--triggers` and `--flood` go on
     #[arg(long, default_value_t = 60)]
     seconds: u64,
     /// Instead: so many events, as fast as they go, and how the memory grows
@@ -59,6 +62,9 @@ fn main() -> ExitCode {
     }
     if let Some(rate) = options.triggers {
         return told(&triggers(rate, options.seconds, Duration::from_millis(options.p99)));
+    }
+    if let Some(rate) = options.flood {
+        return told(&anonymous(rate, options.seconds, Duration::from_millis(options.p99)));
     }
     if let Some(count) = options.soak {
         return told(&flood(load::soak(count)).map(|report| report.to_string()));
@@ -104,6 +110,14 @@ fn triggers(rate: u64, seconds: u64, limit: Duration) -> Result<String, String> 
     } else {
         Ok(report.to_string())
     }
+}
+
+/// The report, if the flood kept to its bound and harmed nobody else.
+fn anonymous(rate: u64, seconds: u64, limit: Duration) -> Result<String, String> {
+    let runtime = tokio::runtime::Runtime::new().map_err(|error| error.to_string())?;
+    let report = runtime.block_on(load::flood(rate, seconds)).map_err(|error| error.to_string())?;
+    runtime.shutdown_background();
+    report.trouble(limit).map_or_else(|| Ok(report.to_string()), |trouble| Err(format!("{trouble}: {report}")))
 }
 
 fn told(end: &Result<String, String>) -> ExitCode {
