@@ -207,6 +207,7 @@ WorkerTriggersAreParked: Frontdesk TriggersParked function=${BookingWorkerFuncti
 IntakeTriggersAreParked: Frontdesk TriggersParked function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 WriteBacksAreParked: Frontdesk WriteBacksParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 WorkerRecordsUnreadable: Frontdesk RecordsUnreadable function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+IntakeRecordsUnreadable: Frontdesk RecordsUnreadable function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 ClockIsOff: Frontdesk ClockSkewSeconds function=${SlotCacheFunction} | Minimum of 900 s > 60, 2 of 2 | notBreaching, tells OK
 ZonesAreOld: Frontdesk ZoneDataAgeDays function=${SlotCacheFunction} | Maximum of 86400 s > 500, 1 of 1 | notBreaching, tells OK
 ";

@@ -17,6 +17,7 @@ mod crm_replays;
 mod crm_stories;
 mod crm_tenants;
 mod crm_tokens;
+mod depth;
 mod diary;
 mod disagree;
 mod documents;

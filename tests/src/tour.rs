@@ -4,7 +4,7 @@ use crate::{
     canary::{EMAIL, NAME, NUMBER, forget},
     crm_ways::{Way, with_crms},
     overheard,
-    poison::{Queue, plant, with_poisonous},
+    poison::{Queue, plant, row, with_poisonous},
     shop::{CHILI_SECRET, POPIN_KEY, Shop, lead, page_id, sellers},
     written_back::{NOTIFY_SECRET, minutes},
 };
@@ -267,6 +267,11 @@ async fn poisoned() -> Vec<DbCall> {
         plant(&shop.world.db, kind, number, shop.clock_now());
     }
     shop.tick("booking-worker").await;
+    let mut trigger = row(Queue::Trigger, 9, shop.clock_now());
+    trigger["pk"]["S"] = json!("acme#parked");
+    let put = json!({"TableName": "frontdesk-bookings", "Item": trigger});
+    shop.world.db.call("PutItem", &put).expect("a database in memory can be written");
+    shop.parked_list("").await;
     shop.world.db.calls()
 }
 

@@ -43,7 +43,7 @@ pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result
     let sellers = app.sellers.current(app.clock.now()).await;
     let (id, seller) = caller(&sellers, seller, request.headers())?;
     let key = idempotency_key(request.headers())?;
-    let body: Value = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
+    let body: Value = answer::parse(body)?;
     let wanted = request::parse(&body, seller, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
     let trigger = Trigger {
@@ -199,7 +199,7 @@ pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
     telemetry::record_booking(&id);
-    let decision: Decision = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
+    let decision: Decision = answer::parse(body)?;
     let resolution = match (decision.outcome.as_str(), decision.retry) {
         ("scheduled", false) => Resolution::Scheduled,
         ("not_scheduled", false) => Resolution::NotScheduled,

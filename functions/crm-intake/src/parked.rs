@@ -8,16 +8,23 @@ use crate::{
 use frontdesk::{
     edge::{
         answer::{self, Problem},
-        booking_view, telemetry,
+        booking_view,
+        telemetry::{self, By, Metrics},
     },
     flow::{
         Desk,
         request_booking::{RequestError, Taken, booked_since, run_parked},
     },
-    model::{ids::TriggerId, instant, trigger::Parked},
+    model::{
+        ids::{SellerId, TriggerId},
+        instant,
+        trigger::Parked,
+    },
+    store,
 };
 use futures_util::{StreamExt as _, TryStreamExt as _, stream};
 use http::StatusCode;
+use jiff::Timestamp;
 use lambda_http::{Body, Request, RequestExt as _, Response};
 use serde_json::{Value, json};
 use std::time::Duration;
@@ -44,13 +51,29 @@ pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<R
         let detail = "limit is from 1 to 100; after is the next of an answer before.";
         return Err(Problem::new(StatusCode::BAD_REQUEST, "bad_query", "Bad query", detail));
     };
-    let page =
-        app.bookings.all_parked(seller_id, after.as_ref(), limit, now).await.map_err(|error| unavailable(&error))?;
+    let page = app
+        .bookings
+        .all_parked(seller_id, after.as_ref().map(TriggerId::as_str), limit, now)
+        .await
+        .map_err(|error| unavailable(&error))?;
+    for row in &page.unreadable {
+        tracing::error!(seller = %seller_id, trigger.id = row.key.sk, error = row.error, "trigger.unreadable");
+    }
+    count_unreadable(seller_id, page.unreadable.len(), now);
     let desk = &app.desk(seller_id, seller);
     let looks = stream::iter(page.parked).map(|one| async move { Ok((booked_since(desk, &one).await?, one)) });
     let looked: Vec<_> = looks.buffered(AT_ONCE).try_collect().await.map_err(|error| failed(&error))?;
     let parked: Vec<_> = looked.iter().filter(|(booked, _)| !booked).map(|(_, one)| view(one)).collect();
-    Ok(answer::json(StatusCode::OK, &json!({"parked": parked, "next": page.next.map(|id| id.to_string())})))
+    let mut answer = json!({"parked": parked, "next": page.next});
+    if !page.unreadable.is_empty() {
+        answer["unreadable"] = page.unreadable.iter().map(|row| row.key.sk.as_str()).collect();
+    }
+    Ok(answer::json(StatusCode::OK, &answer))
+}
+
+/// Rows that were passed over: whoever looks at the alarm finds their ids in the log.
+pub(crate) fn count_unreadable(seller: &SellerId, rows: usize, now: Timestamp) {
+    Metrics::default().count("RecordsUnreadable", rows).emit(crate::FUNCTION, By::Seller(seller.as_str()), now);
 }
 
 /// What is at fault, by its name; never what the CRM sent.
@@ -75,8 +98,11 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = TriggerId::parse(id).map_err(|_| Problem::not_found())?;
     telemetry::record_trigger(&id);
-    let parked = app.bookings.parked(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;
-    let parked = parked.ok_or_else(Problem::not_found)?;
+    let parked = match app.bookings.parked(seller_id, &id, now).await {
+        Ok(parked) => parked.ok_or_else(Problem::not_found)?,
+        Err(store::Error::Corrupt { .. }) => return Err(still_parked("record_unreadable")),
+        Err(error @ store::Error::Unavailable { .. }) => return Err(unavailable(&error)),
+    };
     // Whoever it is read back from is of the seller's naming.
     let desk = Desk { transport: &*app.outside, ..app.desk(seller_id, seller) };
     let run = timeout(PATIENCE, Box::pin(run_parked(&desk, &app.tokens, parked))).await;
@@ -94,12 +120,13 @@ pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) 
         }
         Taken::Ignored(code) => Ok(answer::json(StatusCode::OK, &json!({"state": "ignored", "code": code}))),
         Taken::Erased => Err(Problem::not_found()),
-        Taken::Parked { code, .. } => {
-            let detail = "It can still not be used: see reason.";
-            let problem = Problem::new(StatusCode::CONFLICT, "still_parked", "Still parked", detail);
-            Err(problem.with("reason", code))
-        }
+        Taken::Parked { code, .. } => Err(still_parked(code)),
     }
+}
+
+fn still_parked(reason: impl Into<Value>) -> Problem {
+    let detail = "It can still not be used: see reason.";
+    Problem::new(StatusCode::CONFLICT, "still_parked", "Still parked", detail).with("reason", reason)
 }
 
 fn failed(error: &RequestError) -> Problem {

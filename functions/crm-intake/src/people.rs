@@ -34,7 +34,7 @@ pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result
     let now = app.clock.now();
     let sellers = app.sellers.current(now).await;
     let (id, seller) = caller(&sellers, seller, request.headers())?;
-    let who: Who = serde_json::from_slice(body).map_err(|_| Problem::not_json())?;
+    let who: Who = answer::parse(body)?;
     let person = match (who.phone, who.email) {
         (Some(raw), None) => Phone::parse(&raw, seller.default_country).ok().map(|phone| Identifier::phone(&phone)),
         (None, Some(email)) => Identifier::email(&email),

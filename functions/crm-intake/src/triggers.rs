@@ -23,7 +23,7 @@ use frontdesk::{
         request_booking::{RequestError, Taken, Trigger, take_trigger},
     },
     model::{
-        canonical::canonical_value, connector::Connector, hash, ids::SellerId, seller::Seller, trigger::Told,
+        canonical::canonical_value, connector::Connector, extent, hash, ids::SellerId, seller::Seller, trigger::Told,
         trust::Trust,
     },
 };
@@ -53,8 +53,8 @@ pub(crate) async fn take(
     }
     let arrival = Arrival { headers: request.headers(), path_secret, body: whole };
     let (seller, trust) = proven(sellers.get(seller), connector, &arrival, now)?;
-    let body = match answer::body(request, MOST_WEBHOOK) {
-        Ok(body) => body,
+    match answer::body(request, MOST_WEBHOOK) {
+        Ok(_) => {}
         Err(_) if whole.len() > MOST_WEBHOOK && rules::parks(connector, Ending::TooLarge) => {
             let told = body::unreadable(whole, "body_too_large");
             return Ok(store(app, seller, connector, trust, unread(connector, &arrival, seller.1, told), None).await);
@@ -64,7 +64,7 @@ pub(crate) async fn take(
             return Ok(store(app, seller, connector, trust, batch, None).await);
         }
         Err(problem) => return Err(problem),
-    };
+    }
     if connector == Connector::Standard {
         return standard(app, request, &arrival, seller, trust).await;
     }
@@ -72,7 +72,7 @@ pub(crate) async fn take(
         Ok(batch) => batch,
         Err(Unread::NotProven) => return Err(Problem::not_authenticated()),
         Err(Unread::NotReadable) if rules::parks(connector, Ending::Unreadable) => {
-            unread(connector, &arrival, seller.1, body::unreadable(body, "body_unreadable"))
+            unread(connector, &arrival, seller.1, body::not_parsed(&arrival))
         }
         Err(Unread::NotReadable) => return Err(not_readable()),
     };
@@ -199,7 +199,7 @@ async fn standard(
         Trust::Signed | Trust::Confirmed => arrival.header("webhook-id").to_owned(),
         Trust::Bearer | Trust::Claimed => idempotency_key(request.headers())?,
     };
-    let body: Value = serde_json::from_slice(arrival.body).map_err(|_| Problem::not_json())?;
+    let body: Value = answer::parse(arrival.body)?;
     let wanted = standard::parse(&body, seller.1, app.clock.now());
     let fingerprint = hash::hex(canonical_value(&body).as_bytes());
     let trigger = Trigger {
@@ -216,7 +216,8 @@ async fn standard(
 
 /// An event of the partner's bus. It is stored when this returns; a failure brings it again.
 pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>, lambda_http::Error> {
-    let event: &Value = &serde_json::from_slice(request.body())?;
+    let body: &[u8] = request.body();
+    let event: &Value = &serde_json::from_slice(body)?;
     let sellers = app.sellers.current(app.clock.now()).await;
     let mut taken = 0;
     for (id, seller) in sellers.iter() {
@@ -224,7 +225,11 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
             continue;
         };
         let desk = &app.desk(id, seller);
-        let told = (Trust::Bearer, crm::salesforce::event(event, config));
+        let mut told = crm::salesforce::event(event, config);
+        if extent::is_too_deep(body) {
+            told.about = body::unreadable(body, "body_too_deep").about;
+        }
+        let told = (Trust::Bearer, told);
         let took = [Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await];
         count(app, id, &took);
         let [took] = took;

@@ -3,7 +3,7 @@
 use super::{Arrival, fields::Fields};
 use crate::model::{
     canonical::canonical_value,
-    hash,
+    extent, hash,
     origin::Origin,
     seller::mapping::Target,
     sensitive::Sensitive,
@@ -11,9 +11,10 @@ use crate::model::{
 };
 use serde_json::{Map, Value};
 
-/// JSON whatever the content type says: of CRMs whose signature covers the body, and not its type.
+/// JSON whatever the content type says: of CRMs whose signature covers the body, and not its type. `None` also where it is
+/// nested too deep.
 pub fn json(body: &[u8]) -> Option<Value> {
-    serde_json::from_slice(body).ok()
+    if extent::is_too_deep(body) { None } else { serde_json::from_slice(body).ok() }
 }
 
 /// JSON, or a form where the content type says so: of CRMs that send both.
@@ -58,6 +59,12 @@ pub fn ignored(body: &[u8], code: &'static str) -> Told {
 pub fn compressed(body: &[u8]) -> Told {
     let about = About::Unusable { code: "body_compressed".to_owned(), body: Sensitive::new(String::new()) };
     Told { about, ..unreadable(body, "") }
+}
+
+/// What [`parse`] made nothing of, with the reason.
+pub fn not_parsed(arrival: &Arrival<'_>) -> Told {
+    let too_deep = !arrival.is_form() && extent::is_too_deep(arrival.body);
+    unreadable(arrival.body, if too_deep { "body_too_deep" } else { "body_unreadable" })
 }
 
 /// What is proven and cannot be read: kept as it came, for a person to look at.

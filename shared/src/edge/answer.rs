@@ -4,10 +4,13 @@ use super::{
     clock::SystemClock,
     telemetry::{By, Invocation, Metrics, TRACE},
 };
-use crate::flow::Clock as _;
+use crate::{
+    flow::Clock as _,
+    model::extent::{self, MOST_DEPTH},
+};
 use http::{HeaderMap, HeaderValue, StatusCode, header};
 use lambda_http::{Body, Request, RequestExt as _, Response};
-use serde::Serialize;
+use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, json};
 
 /// The most that a webhook or a CRM may send, in bytes.
@@ -51,6 +54,11 @@ impl Problem {
 
     pub fn not_found() -> Self {
         Self::new(StatusCode::NOT_FOUND, "not_found", "Not found", "There is nothing under this address.")
+    }
+
+    pub fn too_deep() -> Self {
+        let detail = format!("JSON may be nested {MOST_DEPTH} levels deep.");
+        Self::new(StatusCode::BAD_REQUEST, "body_too_deep", "Body too deep", detail)
     }
 
     pub fn not_json() -> Self {
@@ -118,6 +126,14 @@ impl Problem {
         }
         response
     }
+}
+
+/// A JSON body that a caller of ours sent.
+pub fn parse<'b, T: Deserialize<'b>>(body: &'b [u8]) -> Result<T, Problem> {
+    if extent::is_too_deep(body) {
+        return Err(Problem::too_deep());
+    }
+    serde_json::from_slice(body).map_err(|_| Problem::not_json())
 }
 
 /// A JSON answer that nobody keeps.

@@ -7,6 +7,7 @@ pub mod connector;
 pub mod diary;
 pub mod erasure;
 pub mod event;
+pub mod extent;
 pub mod hash;
 pub mod ids;
 pub mod instant;

@@ -3,7 +3,8 @@
 use super::{
     Bookings, Error,
     item::{Item, Reader, keyed, n, s},
-    keys, lost,
+    keys::{self, Key},
+    lost,
 };
 use crate::model::{
     connector::Connector,
@@ -23,8 +24,18 @@ use serde_json::Value;
 #[derive(Clone, Debug)]
 pub struct ParkedPage {
     pub parked: Vec<Parked>,
+    pub unreadable: Vec<Unreadable>,
     /// The last that was looked at, where there may be more.
-    pub next: Option<TriggerId>,
+    pub next: Option<String>,
+}
+
+/// A row that is a trigger's and cannot be read.
+#[derive(Clone, Debug)]
+pub struct Unreadable {
+    pub key: Key,
+    /// All text that is in it.
+    pub raw: Sensitive<String>,
+    pub error: String,
 }
 
 /// What became of a look at a trigger that waits for its CRM.
@@ -51,10 +62,30 @@ struct Document {
 #[derive(Serialize, Deserialize)]
 #[serde(rename_all = "snake_case")]
 enum AboutDocument {
+    /// Of these three the body stands in an attribute of its own, as text: nested here, it might be deeper than a parser goes.
+    RecordText,
+    ThinText {
+        object: String,
+        id: String,
+    },
+    UnusableText {
+        code: String,
+    },
+    /// As releases before stored them.
     Record(Value),
-    Thin { object: String, id: String, known: Value },
-    Unusable { code: String, body: String },
+    Thin {
+        object: String,
+        id: String,
+        known: Value,
+    },
+    Unusable {
+        code: String,
+        body: String,
+    },
 }
+
+/// The attribute with the body's text.
+const BODY: &str = "body";
 
 /// What marks an item as one that wakes the worker: its CRM is to be asked.
 const WAITS_FOR: &str = "waits_for";
@@ -94,7 +125,7 @@ impl Bookings {
         let reply =
             self.client.get_item().table_name(&self.table).set_key(Some(key)).consistent_read(true).send().await;
         let item = reply.map_err(|error| Error::of(&self.table, &error))?.item;
-        item.filter(|item| self.lives(item, now)).map(|item| self.read_parked(&item)).transpose()
+        item.filter(|item| self.lives(item, now)).map(|item| read(&self.table, &item)).transpose()
     }
 
     pub async fn unpark(&self, seller: &SellerId, id: &TriggerId) -> Result<(), Error> {
@@ -103,10 +134,17 @@ impl Bookings {
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
 
+    /// Deletes a row that cannot be read.
+    pub async fn remove_unreadable(&self, row: &Unreadable) -> Result<(), Error> {
+        let key = keyed(row.key.clone());
+        let sent = self.client.delete_item().table_name(&self.table).set_key(Some(key)).send().await;
+        sent.map(drop).map_err(|error| Error::of(&self.table, &error))
+    }
+
     pub async fn all_parked(
         &self,
         seller: &SellerId,
-        after: Option<&TriggerId>,
+        after: Option<&str>,
         most: i32,
         now: Timestamp,
     ) -> Result<ParkedPage, Error> {
@@ -116,15 +154,25 @@ impl Bookings {
             .table_name(&self.table)
             .key_condition_expression("pk = :pk")
             .expression_attribute_values(":pk", s(keys::parked_partition(seller)))
-            .set_exclusive_start_key(after.map(|id| keyed(keys::parked(seller, id))))
+            .set_exclusive_start_key(
+                after.map(|sk| keyed(Key { pk: keys::parked_partition(seller), sk: sk.to_owned() })),
+            )
             .limit(most)
             .send()
             .await
             .map_err(|error| Error::of(&self.table, &error))?;
-        let live = reply.items().iter().filter(|item| self.lives(item, now));
-        let parked = live.map(|item| self.read_parked(item)).collect::<Result<_, _>>()?;
+        let (mut parked, mut unreadable) = (Vec::new(), Vec::new());
+        for item in reply.items().iter().filter(|item| self.lives(item, now)) {
+            match read(&self.table, item) {
+                Ok(one) => parked.push(one),
+                Err(error) => {
+                    let key = Reader { table: &self.table, item }.key()?;
+                    unreadable.push(Unreadable { key, raw: raw(item), error: error.to_string() });
+                }
+            }
+        }
         let last = reply.last_evaluated_key.as_ref().and_then(|key| key.get("sk")?.as_s().ok());
-        Ok(ParkedPage { parked, next: last.and_then(|id| TriggerId::parse(id.as_str()).ok()) })
+        Ok(ParkedPage { parked, unreadable, next: last.cloned() })
     }
 
     /// A trigger that waits for its CRM, for whoever asks it: not due again before `until`, and the try counted, before the
@@ -161,7 +209,7 @@ impl Bookings {
             Err(error) => return Err(Error::of(&self.table, &error)),
         };
         self.back_off(&key, &item, until).await?;
-        Ok(match self.read_parked(&item) {
+        Ok(match read(&self.table, &item) {
             Ok(parked) => Acquired::Trigger(Box::new(parked)),
             Err(error) => Acquired::Unreadable(error.to_string()),
         })
@@ -172,38 +220,52 @@ impl Bookings {
         let read = Reader { table: &self.table, item };
         read.maybe_number::<i64>("expires_at").is_none_or(|at| at > now.as_second())
     }
+}
 
-    fn read_parked(&self, item: &Item) -> Result<Parked, Error> {
-        let read = Reader { table: &self.table, item };
-        let document: Document = serde_json::from_str(read.text("doc")?).map_err(|_| read.corrupt("doc"))?;
-        let about = match document.about {
-            AboutDocument::Record(record) => About::Record(Sensitive::new(record)),
-            AboutDocument::Thin { object, id, known } => About::Thin(Thin { object, id, known: Sensitive::new(known) }),
-            AboutDocument::Unusable { code, body } => About::Unusable { code, body: Sensitive::new(body) },
-        };
-        Ok(Parked {
-            id: TriggerId::parse(read.text("sk")?).map_err(|_| read.corrupt("sk"))?,
-            connector: Connector::parse(read.text("connector")?).ok_or_else(|| read.corrupt("connector"))?,
-            trust: Trust::parse(read.text("trust")?).ok_or_else(|| read.corrupt("trust"))?,
-            told: Told { key: document.key, origin: document.origin, about },
-            code: read.text("code")?.to_owned(),
-            problems: document.problems,
-            received_at: read.time("received_at")?,
-            due_at: read.maybe_text("due_at").map(|_| read.time("due_at")).transpose()?,
-            tries: document.tries,
-        })
-    }
+fn read(table: &str, item: &Item) -> Result<Parked, Error> {
+    let read = Reader { table, item };
+    let document: Document = serde_json::from_str(read.text("doc")?).map_err(|_| read.corrupt("doc"))?;
+    let body = || read.maybe_text(BODY).unwrap_or_default().to_owned();
+    let value = |text: &str| serde_json::from_str(text).map_err(|_| read.corrupt(BODY)).map(Sensitive::new);
+    let about = match document.about {
+        AboutDocument::RecordText => About::Record(value(read.text(BODY)?)?),
+        AboutDocument::ThinText { object, id } => {
+            About::Thin(Thin { object, id, known: value(read.maybe_text(BODY).unwrap_or("null"))? })
+        }
+        AboutDocument::UnusableText { code } => About::Unusable { code, body: Sensitive::new(body()) },
+        AboutDocument::Record(record) => About::Record(Sensitive::new(record)),
+        AboutDocument::Thin { object, id, known } => About::Thin(Thin { object, id, known: Sensitive::new(known) }),
+        AboutDocument::Unusable { code, body } => About::Unusable { code, body: Sensitive::new(body) },
+    };
+    Ok(Parked {
+        id: TriggerId::parse(read.text("sk")?).map_err(|_| read.corrupt("sk"))?,
+        connector: Connector::parse(read.text("connector")?).ok_or_else(|| read.corrupt("connector"))?,
+        trust: Trust::parse(read.text("trust")?).ok_or_else(|| read.corrupt("trust"))?,
+        told: Told { key: document.key, origin: document.origin, about },
+        code: read.text("code")?.to_owned(),
+        problems: document.problems,
+        received_at: read.time("received_at")?,
+        due_at: read.maybe_text("due_at").map(|_| read.time("due_at")).transpose()?,
+        tries: document.tries,
+    })
+}
+
+/// All text of an item, whatever else is wrong with it.
+fn raw(item: &Item) -> Sensitive<String> {
+    let texts: Vec<&str> = item.values().filter_map(|value| value.as_s().ok()).map(String::as_str).collect();
+    Sensitive::new(texts.join("\n"))
 }
 
 fn item(seller: &SellerId, parked: &Parked) -> Item {
     let told = &parked.told;
-    let about = match &told.about {
-        About::Record(record) => AboutDocument::Record(record.expose().clone()),
+    let (about, body) = match &told.about {
+        About::Record(record) => (AboutDocument::RecordText, record.expose().to_string()),
         About::Thin(Thin { object, id, known }) => {
-            AboutDocument::Thin { object: object.clone(), id: id.clone(), known: known.expose().clone() }
+            let known = if known.expose().is_null() { String::new() } else { known.expose().to_string() };
+            (AboutDocument::ThinText { object: object.clone(), id: id.clone() }, known)
         }
-        About::Unusable { code, body } => AboutDocument::Unusable { code: code.clone(), body: body.expose().clone() },
-        About::Ignored(code) => AboutDocument::Unusable { code: (*code).to_owned(), body: String::new() },
+        About::Unusable { code, body } => (AboutDocument::UnusableText { code: code.clone() }, body.expose().clone()),
+        About::Ignored(code) => (AboutDocument::UnusableText { code: (*code).to_owned() }, String::new()),
     };
     let document = Document {
         key: told.key.clone(),
@@ -223,6 +285,10 @@ fn item(seller: &SellerId, parked: &Parked) -> Item {
         set("due", s(keys::DUE_TRIGGERS));
         set("due_at", s(instant::millis(due_at)));
         set(WAITS_FOR, s("crm"));
+    }
+    // No attribute is empty.
+    if !body.is_empty() {
+        set(BODY, s(body));
     }
     set("doc", s(serde_json::to_string(&document).expect("text and numbers are always JSON")));
     item

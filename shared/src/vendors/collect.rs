@@ -1,12 +1,9 @@
 //! The collect body: what our own script sends from a page, event by event.
 
-use super::{
-    Read,
-    extent::{Excess, excess},
-    read_page,
-};
+use super::{Read, read_page};
 use crate::model::{
     event::{Draft, Vendor},
+    extent::{Excess, excess},
     ids::PageEventId,
     instant,
 };

@@ -8,7 +8,6 @@
 mod chili_piper_page;
 mod chili_piper_webhook;
 pub mod collect;
-mod extent;
 mod fields;
 mod fullview;
 mod people;
@@ -26,12 +25,12 @@ pub use table::{Family, TABLE, version};
 use crate::model::{
     canonical::canonical_value,
     event::{Draft, Identity, Thread, UnknownReason, Vendor},
+    extent::{self, Excess},
     hash,
     ids::PageEventId,
     kind::Kind,
     sensitive::Sensitive,
 };
-use extent::Excess;
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
 

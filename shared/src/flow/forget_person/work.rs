@@ -274,10 +274,10 @@ impl<'a> Work<'a> {
     /// Parked triggers are few, and what is wrong with one is often its number: each is looked into, whole.
     async fn parked(&mut self) -> Result<Whole, Error> {
         let (id, home) = (self.desk.id, self.desk.seller.default_country);
-        let mut after = None;
+        let mut after = None::<String>;
         loop {
             // Those whose time is over, too: the table drops them when it likes.
-            let page = self.desk.bookings.all_parked(id, after.as_ref(), PAGE, Timestamp::MIN).await?;
+            let page = self.desk.bookings.all_parked(id, after.as_deref(), PAGE, Timestamp::MIN).await?;
             let before = self.erasure.triggers;
             for parked in &page.parked {
                 let told = match &parked.told.about {
@@ -288,6 +288,13 @@ impl<'a> Work<'a> {
                 };
                 if people::find(&told, home).iter().any(|one| self.is_them(one)) {
                     self.desk.bookings.unpark(id, &parked.id).await?;
+                    self.erasure.triggers += 1;
+                }
+            }
+            for row in &page.unreadable {
+                tracing::error!(seller = %id, trigger.id = row.key.sk, error = row.error, "trigger.unreadable");
+                if people::find(row.raw.expose(), home).iter().any(|one| self.is_them(one)) {
+                    self.desk.bookings.remove_unreadable(row).await?;
                     self.erasure.triggers += 1;
                 }
             }

@@ -9,7 +9,7 @@ use crate::{
         Desk,
         access::{Caller, Tokens},
     },
-    model::{connector::Connector, retry_after::RetryAfter, trigger::Thin, write_back::Destination},
+    model::{connector::Connector, extent, retry_after::RetryAfter, trigger::Thin, write_back::Destination},
     popin::TransportError,
 };
 use bytes::Bytes;
@@ -85,6 +85,8 @@ async fn ask(desk: &Desk<'_>, request: Request<Bytes>) -> Result<Value, Unread> 
         TransportError::NotAllowed => Unread::Never("address_not_allowed"),
     })?;
     match answer.status() {
+        // What makes a booking is stored with it.
+        StatusCode::OK if extent::is_too_deep(answer.body()) => Err(Unread::Never("body_too_deep")),
         StatusCode::OK => serde_json::from_slice(answer.body()).map_err(|_| Unread::Later(None)),
         // Zoho says 204 of a record that is gone.
         StatusCode::NO_CONTENT | StatusCode::NOT_FOUND | StatusCode::GONE => Err(Unread::Never("record_not_found")),

@@ -19,7 +19,7 @@ use crate::{
         trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
     },
-    store::requests::Idempotency,
+    store::{self, requests::Idempotency},
 };
 use jiff::SignedDuration;
 use serde_json::Value;
@@ -112,8 +112,14 @@ pub async fn take_trigger(
     let problems = told_of(&problems);
     let (id, former) = ids(desk, connector, &told.key);
     for former in &former {
-        if let Some(parked) = desk.bookings.parked(desk.id, former, now).await? {
-            return Ok(Taken::kept(parked).copied());
+        match desk.bookings.parked(desk.id, former, now).await {
+            Ok(Some(parked)) => return Ok(Taken::kept(parked).copied()),
+            Ok(None) => {}
+            // It is there, and its CRM can do nothing about it.
+            Err(store::Error::Corrupt { .. }) => {
+                return Ok(Taken::Parked { id: former.clone(), code: "record_unreadable".to_owned(), again: true });
+            }
+            Err(error @ store::Error::Unavailable { .. }) => return Err(error.into()),
         }
     }
     let parked = Parked { id, connector, trust, told, code, problems, received_at: now, due_at, tries: 0 };
@@ -276,7 +282,12 @@ async fn known(desk: &Desk<'_>, connector: Connector, told: &Told) -> Result<Opt
 /// Whether a parked trigger came again and is a booking by now: then it is parked no more. Asked by whoever looks, for no
 /// trigger pays a call to the table for it.
 pub async fn booked_since(desk: &Desk<'_>, parked: &Parked) -> Result<bool, RequestError> {
-    let booked = known(desk, parked.connector, &parked.told).await?.is_some();
+    let now = desk.clock.now();
+    let mut booked = false;
+    for secret in desk.seller.secrets() {
+        let idempotency = Idempotency::sealed(secret, parked.connector.as_str(), &parked.told.key, &parked.told.key);
+        booked |= desk.bookings.known(desk.id, &idempotency, now).await?.is_some();
+    }
     if booked {
         desk.bookings.unpark(desk.id, &parked.id).await?;
     }
