@@ -2,18 +2,31 @@
 
 #![expect(clippy::unwrap_used, reason = "in a test, a panic is how a failure is told")]
 
+use bytes::Bytes;
 use frontdesk::{
+    crm::{self, Arrival, back, fields::Fields, request},
     model::{
+        canonical::canonical,
+        connector::Connector,
         event::{Draft, Vendor},
         ids::PageEventId,
-        phone::Country,
+        instant, people,
+        phone::{Country, Phone},
+        retry_after::RetryAfter,
+        seller::Sellers,
+        trigger::About,
         trust::Trust,
+        write_back::Destination,
     },
+    popin::dates,
     vendors::{self, Read, collect},
 };
+use http::{HeaderMap, HeaderValue};
+use jiff::Timestamp;
 use serde_json::value::RawValue;
 use stats_alloc::{INSTRUMENTED_SYSTEM, Region, StatsAlloc};
-use std::alloc::System;
+use std::{alloc::System, hint::black_box};
+use system_tests::crm_ways::with_crms;
 
 #[global_allocator]
 static COUNTING: &StatsAlloc<System> = &INSTRUMENTED_SYSTEM;
@@ -111,9 +124,220 @@ fn read_batch(payload: &str) {
 /// Its name, the most bytes that it takes, and how it reads them.
 type Door = (&'static str, usize, fn(&str));
 
+/// What is read by each CRM's own parser, in every form that it takes.
+fn read_crm(sellers: &Sellers, connector: Connector, content_type: &'static str, body: &str) {
+    let (_, seller) = sellers.get("acme").unwrap();
+    let mut headers = HeaderMap::new();
+    headers.insert("content-type", HeaderValue::from_static(content_type));
+    headers.insert("x-shopify-topic", HeaderValue::from_static("customers/create"));
+    let arrival = Arrival { headers: &headers, path_secret: None, body: body.as_bytes() };
+    let now = Timestamp::from_second(1_795_400_000).unwrap();
+    black_box(crm::prove(connector, &arrival, seller, now));
+    let Ok(batch) = crm::read(connector, &arrival, seller, now) else { return };
+    let fields = Fields::of(connector, seller).unwrap();
+    for told in batch.told {
+        if let About::Record(record) = told.about {
+            drop(request::parse(&fields.request(record.expose()), seller, now));
+        }
+    }
+}
+
+/// Forms and documents of about `size` bytes, each all of one hostile thing.
+fn forms_and_documents(size: usize) -> Vec<(&'static str, &'static str, String)> {
+    let many = |piece: &dyn Fn(usize) -> String| {
+        let mut text = String::new();
+        for at in 0.. {
+            if text.len() >= size {
+                break;
+            }
+            text += &piece(at);
+        }
+        text
+    };
+    let message = |inner: &str| {
+        format!(
+            "<e><notifications xmlns='http://soap.sforce.com/2005/09/outbound'><OrganizationId>00D000000000001</OrganizationId>\
+             <Notification><Id>1</Id><sObject>{inner}</sObject></Notification></notifications></e>"
+        )
+    };
+    let (form, xml) = ("application/x-www-form-urlencoded", "text/xml");
+    vec![
+        ("pairs", form, many(&|at| format!("k{at}=v&"))),
+        ("one name again and again", form, many(&|_| "mobile=9000000001&".to_owned())),
+        ("escapes", form, "mobile=".to_owned() + &many(&|_| "%41".to_owned())),
+        ("no ends", form, many(&|_| "&=".to_owned())),
+        ("namespaces within namespaces", xml, message(&many(&|at| format!("<a xmlns:n{at}='u{at}'>")))),
+        ("namespaces side by side", xml, message(&many(&|at| format!("<a xmlns:n{at}='u{at}'/>")))),
+        ("namespaces of one element", xml, message(&format!("<a{}/>", many(&|at| format!(" xmlns:n{at}='u{at}'"))))),
+        ("attributes of one element", xml, message(&format!("<a{}/>", many(&|at| format!(" n{at}='u'"))))),
+        ("attributes side by side", xml, message(&many(&|at| format!("<a n{at}='u'/>")))),
+        ("elements within elements", xml, message(&many(&|_| "<a>".to_owned()))),
+        ("elements side by side", xml, message(&many(&|_| "<a/>".to_owned()))),
+        ("fields of one name", xml, message(&many(&|_| "<MobilePhone>1</MobilePhone>".to_owned()))),
+        ("references", xml, message(&format!("<a>{}</a>", many(&|_| "&amp;".to_owned())))),
+        ("comments", xml, message(&many(&|_| "<!-- -->".to_owned()))),
+        ("openings", xml, many(&|_| "<".to_owned())),
+        ("quotes", xml, message(&format!("<a {}", many(&|_| "'\"".to_owned())))),
+    ]
+}
+
+const CRMS: [Connector; 7] = [
+    Connector::HubSpot,
+    Connector::Salesforce,
+    Connector::Zoho,
+    Connector::LeadSquared,
+    Connector::Freshsales,
+    Connector::Pipedrive,
+    Connector::Shopify,
+];
+
+/// A body of many records, as those CRMs send them that batch.
+fn batches(connector: Connector, size: usize) -> Option<String> {
+    let many = |piece: &dyn Fn(usize) -> String| {
+        let piece_size = piece(1000).len() + 1;
+        (0..size / piece_size).map(piece).collect::<Vec<_>>().join(",")
+    };
+    match connector {
+        Connector::HubSpot => Some(format!(
+            "[{}]",
+            many(&|at| format!("{{\"eventId\":{at},\"objectId\":{at},\"subscriptionType\":\"contact.creation\"}}"))
+        )),
+        Connector::LeadSquared => Some(format!("[{}]", many(&|at| format!("{{\"ProspectID\":\"{at}\"}}")))),
+        Connector::Zoho => Some(format!(
+            "{{\"channel_id\":\"1\",\"operation\":\"update\",\"module\":\"Leads\",\"ids\":[{}]}}",
+            many(&|at| format!("\"{at}\""))
+        )),
+        Connector::Salesforce
+        | Connector::Freshsales
+        | Connector::Pipedrive
+        | Connector::Shopify
+        | Connector::Standard => None,
+    }
+}
+
+/// As each CRM wraps it.
+fn wrapped(connector: Connector, payload: &str) -> String {
+    match connector {
+        Connector::HubSpot => format!("{{\"objectId\":1,\"properties\":{payload},\"callbackId\":\"c\"}}"),
+        Connector::Pipedrive => format!(
+            "{{\"meta\":{{\"action\":\"change\",\"entity\":\"person\"}},\"data\":{payload},\"previous\":{payload}}}"
+        ),
+        Connector::LeadSquared => format!("[{{\"Current\":{payload},\"ProspectID\":\"1\"}}]"),
+        Connector::Zoho => format!(
+            "{{\"token\":\"x\",\"channel_id\":\"1\",\"operation\":\"update\",\"module\":\"Leads\",\"ids\":[\"1\"],\"affected_fields\":{payload}}}"
+        ),
+        Connector::Salesforce | Connector::Freshsales | Connector::Shopify | Connector::Standard => {
+            format!("{{\"mobile\":\"1\",\"beside\":{payload}}}")
+        }
+    }
+}
+
+/// Four times the body, at most some four times the work: counted by what is allocated, whatever machine it runs on.
+fn assert_linear(what: &str, size: usize, read: &dyn Fn(usize)) {
+    let (one, four) = (cost(|| read(size)), cost(|| read(4 * size)));
+    let told = format!(
+        "{what}: {} bytes in {} pieces, and {} in {} for four times as much",
+        one.bytes, one.pieces, four.bytes, four.pieces
+    );
+    println!("{told}");
+    assert!(four.pieces <= one.pieces * 5 + 1000, "{told}");
+    assert!(four.bytes <= one.bytes * 5 + FLAT, "{told}");
+}
+
+fn every_parser_of_a_crm() {
+    let sellers = Sellers::parse(with_crms(|_| {}).to_string().as_bytes()).unwrap();
+    let sizes = [16 * 1024, 64 * 1024];
+    for connector in CRMS {
+        let [small, large] = sizes.map(payloads);
+        for ((what, small), (_, large)) in small.iter().zip(&large) {
+            let bodies = [small, large].map(|payload| wrapped(connector, payload));
+            let read = |size: usize| {
+                read_crm(&sellers, connector, "application/json", &bodies[usize::from(size > sizes[0])]);
+            };
+            assert_linear(&format!("{connector:?}, {what}"), sizes[0], &read);
+        }
+        if let [Some(small), Some(large)] = sizes.map(|size| batches(connector, size)) {
+            let read = |size: usize| {
+                read_crm(&sellers, connector, "application/json", if size > sizes[0] { &large } else { &small });
+            };
+            assert_linear(&format!("{connector:?}, a batch"), sizes[0], &read);
+        }
+        let [small, large] = sizes.map(forms_and_documents);
+        for ((what, content_type, small), (_, _, large)) in small.iter().zip(&large) {
+            let read = |size: usize| {
+                read_crm(&sellers, connector, content_type, if size > sizes[0] { large } else { small });
+            };
+            assert_linear(&format!("{connector:?}, {what}"), sizes[0], &read);
+        }
+    }
+}
+
+/// What stands in headers and fields, and what others answer.
+fn every_parser_of_a_text() {
+    let country = Country::parse("IN").unwrap();
+    let pieces = [
+        "9",
+        "+91 ",
+        "9000000001 ",
+        "a@b.cd ",
+        "@",
+        "\\u0041",
+        "\\\\",
+        "{\"a\":",
+        "%2B91",
+        " ",
+        "-",
+        "é",
+        "\u{202e}",
+        "1.",
+        "PM ",
+    ];
+    let parsers: [(&str, &dyn Fn(&str)); 6] = [
+        ("persons", &|text| {
+            black_box(people::find(text, country));
+        }),
+        ("a number", &|text| {
+            drop(Phone::parse(text, country));
+        }),
+        ("a time", &|text| {
+            black_box(instant::rfc3339(text));
+        }),
+        ("a slot", &|text| {
+            black_box(dates::slot(text));
+        }),
+        ("Retry-After", &|text| {
+            black_box(RetryAfter::read(text));
+        }),
+        ("canonical JSON", &|text| {
+            black_box(canonical(text.as_bytes()));
+        }),
+    ];
+    for (parser, parse) in parsers {
+        for piece in pieces {
+            assert_linear(&format!("{parser}, {piece:?}"), 16 * 1024, &|size| parse(&piece.repeat(size / piece.len())));
+        }
+    }
+    let [small, large] = [16 * 1024, 64 * 1024].map(|size| {
+        let answer = |(what, body): (&'static str, String)| {
+            (what, http::Response::builder().status(200).body(Bytes::from(body)).unwrap())
+        };
+        payloads(size).into_iter().map(answer).collect::<Vec<_>>()
+    });
+    for place in Destination::ALL {
+        for ((what, small), (_, large)) in small.iter().zip(&large) {
+            let read = |size: usize| {
+                black_box(back::meaning(place, if size > 16 * 1024 { large } else { small }));
+            };
+            assert_linear(&format!("{place:?}'s answer, {what}"), 16 * 1024, &read);
+        }
+    }
+}
+
 /// One test, so that nobody else's allocations are counted.
 #[test]
 fn whatever_a_body_is_made_of_its_cost_is_bounded_and_grows_as_its_size() {
+    every_parser_of_a_crm();
+    every_parser_of_a_text();
     let doors: [Door; 4] = [
         ("a webhook of Popin's", 1024 * 1024, |payload| read_webhook(Vendor::Popin, payload)),
         ("a webhook of Chili Piper's", 1024 * 1024, |payload| read_webhook(Vendor::ChiliPiper, payload)),

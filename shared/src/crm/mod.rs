@@ -16,6 +16,7 @@ pub mod rules;
 pub mod salesforce;
 pub mod shopify;
 pub mod standard;
+pub mod xml;
 pub mod zoho;
 
 pub use arrival::Arrival;

@@ -1,6 +1,6 @@
 //! Salesforce: the outbound message (SOAP), the flow's HTTP callout, and the platform event.
 
-use super::{Arrival, Batch, Form, Unread, body, fields::Fields};
+use super::{Arrival, Batch, Form, Unread, body, fields::Fields, xml};
 use crate::model::{connector::Connector, origin::Origin, seller::crm::Salesforce, trigger::Told, trust::Trust};
 use roxmltree::{Document, Node, ParsingOptions};
 use serde_json::{Map, Value};
@@ -50,6 +50,9 @@ fn are_ours<'n>(config: &Salesforce, named: impl Iterator<Item = &'n str>) -> bo
 
 /// By namespace, never by prefix. A DTD is refused before any entity is expanded.
 fn outbound(bytes: &[u8], config: &Salesforce, fields: &Fields<'_>) -> Result<Batch, Unread> {
+    if !xml::is_bounded(bytes) {
+        return Err(Unread::NotReadable);
+    }
     let text = std::str::from_utf8(bytes).map_err(|_| Unread::NotReadable)?;
     let options = ParsingOptions { allow_dtd: false, nodes_limit: MOST_NODES, ..ParsingOptions::default() };
     let document = Document::parse_with_options(text, options).map_err(|_| Unread::NotReadable)?;

@@ -45,13 +45,17 @@ pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
         let named: Vec<_> = ids.iter().filter_map(super::fields::text).collect();
         let unnamed = named.is_empty() || named.len() < ids.len();
         let unnamed = unnamed.then(|| body::unreadable(arrival.body, "event_unknown"));
-        named.iter().map(|id| notified(&body, id, config)).chain(unnamed).chain(left_over).collect()
+        // Without a time, all that it says has to tell one edit from the next.
+        let at = super::fields::text(&body["server_time"])
+            .unwrap_or_else(|| format!("body#{}", hash::hex(canonical_value(&body).as_bytes())));
+        named.iter().map(|id| notified(&body, id, &at, config)).chain(unnamed).chain(left_over).collect()
     } else {
         let module = super::fields::text(&body["module"]).or_else(|| module(&body).map(str::to_owned));
         vec![body::record(body, module.as_deref(), &fields)]
     };
     Ok(Batch { form: Form::Plain, told })
 }
+
 
 /// By the id that the merge fields filled in.
 fn module(record: &Value) -> Option<&'static str> {
@@ -79,7 +83,7 @@ pub fn doubt(config: &Zoho, thin: &Thin, record: &Value) -> Option<Unusable> {
     (noted && !thin.known.expose()[UNEXPLAINED.code].is_null()).then_some(UNEXPLAINED)
 }
 
-fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
+fn notified(body: &Value, id: &str, at: &str, config: &Zoho) -> Told {
     let text = |name: &str| super::fields::text(&body[name]).unwrap_or_default();
     let (module, operation) = (text("module"), text("operation"));
     let own = config.write_back.as_ref().map(|back| &back.fields);
@@ -98,9 +102,6 @@ fn notified(body: &Value, id: &str, config: &Zoho) -> Told {
         _ => About::Thin(Thin { object: module.clone(), id: id.to_owned(), known: Sensitive::new(known) }),
     };
     let origin = Origin { object: Some(module), record: Some(id.to_owned()), ..Origin::default() };
-    // Without a time, all that it says has to tell one edit from the next.
-    let at = super::fields::text(&body["server_time"])
-        .unwrap_or_else(|| format!("body#{}", hash::hex(canonical_value(body).as_bytes())));
     Told { key: format!("{}#{operation}#{id}#{at}", text("channel_id")), origin, about }
 }
 
