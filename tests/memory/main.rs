@@ -132,7 +132,7 @@ fn read_crm(sellers: &Sellers, connector: Connector, content_type: &'static str,
     headers.insert("x-shopify-topic", HeaderValue::from_static("customers/create"));
     let arrival = Arrival { headers: &headers, path_secret: None, body: body.as_bytes() };
     let now = Timestamp::from_second(1_795_400_000).unwrap();
-    black_box(crm::prove(connector, &arrival, seller, now));
+    black_box(crm::prove(connector, &arrival, Some(seller), now));
     let Ok(batch) = crm::read(connector, &arrival, seller, now) else { return };
     let fields = Fields::of(connector, seller).unwrap();
     for told in batch.told {

@@ -56,7 +56,6 @@ pub fn read(arrival: &Arrival<'_>, config: &Zoho) -> Result<Batch, Unread> {
     Ok(Batch { form: Form::Plain, told })
 }
 
-
 /// By the id that the merge fields filled in.
 fn module(record: &Value) -> Option<&'static str> {
     let ids = [("lead_id", "Leads"), ("contact_id", "Contacts"), ("deal_id", "Deals")];

@@ -328,11 +328,17 @@ impl<'a> Work<'a> {
     /// Which calls Popin still has is known from the bookings alone: it is written down before they go.
     async fn erase_bookings(&mut self, ids: Vec<BookingId>) -> Result<Whole, Error> {
         let desk = self.desk;
-        let look = |id: BookingId| async move { desk.bookings.get(desk.id, &id).await };
-        let calls: Vec<_> = stream::iter(ids.clone()).map(look).buffer_unordered(AT_ONCE).collect().await;
-        let now = desk.clock.now();
-        for booking in calls {
+        let look = |id: BookingId| async move {
+            let booking = desk.bookings.get(desk.id, &id).await;
+            (id, booking)
+        };
+        let looked: Vec<_> = stream::iter(ids).map(look).buffer_unordered(AT_ONCE).collect().await;
+        let (now, asked_at) = (desk.clock.now(), self.erasure.asked_at);
+        let mut ids = Vec::new();
+        for (id, booking) in looked {
             match booking {
+                // What the person has asked for since is no part of what they wanted erased.
+                Ok(Some(booking)) if booking.created_at > asked_at => continue,
                 Ok(booking) => {
                     let call = booking.and_then(|booking| at_popin(&booking.state)).filter(|start| *start >= now);
                     self.erasure.still_at_popin.extend(call);
@@ -341,6 +347,7 @@ impl<'a> Work<'a> {
                 Err(Error::Corrupt { .. }) => {}
                 Err(error) => return Err(error),
             }
+            ids.push(id);
         }
         while self.erasure.still_at_popin.len() > MOST_CALLS {
             self.erasure.still_at_popin.pop_last();
