@@ -211,6 +211,12 @@ async fn bad_input_has_its_code_and_stores_nothing() {
         ),
         (with(&|b| b["call"] = json!({"if_taken": "perhaps"})), "if_taken_invalid"),
         (with(&|b| b["url"] = json!("javascript:alert(1)")), "url_invalid"),
+        (with(&|b| b["url"] = json!("http://shop.example.com/call")), "url_invalid"),
+        (with(&|b| b["url"] = json!("https://shop.example.com@evil.example/call")), "url_invalid"),
+        (with(&|b| b["url"] = json!("https://127.0.0.1/call")), "url_invalid"),
+        (with(&|b| b["url"] = json!("https://localhost:7700/")), "url_invalid"),
+        (with(&|b| b["url"] = json!("https://2852039166/latest")), "url_invalid"),
+        (with(&|b| b["url"] = json!("https://")), "url_invalid"),
         (json!({}), "lead_name_missing"),
         (json!([]), "lead_name_missing"),
     ];

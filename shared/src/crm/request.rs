@@ -6,7 +6,7 @@ use crate::model::{
     lead::{CallRequest, IfTaken, Lead, When},
     name,
     phone::{Country, Phone},
-    seller::Seller,
+    seller::{Seller, is_public_url},
     sensitive::Sensitive,
 };
 use jiff::Timestamp;
@@ -121,7 +121,7 @@ fn call(body: &Value, seller: &Seller, now: Timestamp, problems: &mut Problems) 
     };
     let url = match body["url"].as_str().map(str::trim) {
         None | Some("") => Some(seller.booking.url.clone()),
-        Some(url) if url.starts_with("https://") && url.len() <= MOST_URL => Some(Some(url.to_owned())),
+        Some(url) if url.len() <= MOST_URL && is_public_url(url) => Some(Some(url.to_owned())),
         Some(_) => problems.note("url", "url_invalid"),
     };
     Some(CallRequest { when: when?, if_taken: if_taken?, native: native?, url: url? })

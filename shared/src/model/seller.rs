@@ -14,7 +14,7 @@ mod document;
 pub mod mapping;
 mod write_back;
 
-pub use address::{Reach, is_private_host, is_public};
+pub use address::{Reach, is_private_host, is_public, is_public_url};
 pub use crm::Crm;
 pub use write_back::{
     Back, Fields, FreshsalesBack, HubSpotBack, LeadSquaredBack, Notify, PipedriveBack, SalesforceBack, ShopifyBack,

@@ -26,6 +26,11 @@ pub(super) fn check_url(at: &str, raw: &str, reach: Reach) -> Result<(), String>
     }
 }
 
+/// Whether a URL leads to the internet by https, and shows no user name: fit to be handed on.
+pub fn is_public_url(raw: &str) -> bool {
+    check_url("url", raw, Reach::Public).is_ok()
+}
+
 /// Whether a URL's host is nearer than the internet, or a spelling that hides where it is.
 pub fn is_private_host(host: &str) -> bool {
     let bare = host.trim_start_matches('[').trim_end_matches(']').trim_end_matches('.').to_ascii_lowercase();

@@ -125,6 +125,15 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
             "acme: crm.shopify.shop_domain is not a host name",
         ),
         (Box::new(|s| s["popin"]["base_url"] = json!(HUSH)), "acme: popin.base_url is not a URL"),
+        (Box::new(|s| s["popin"]["base_url"] = json!("http://popin.example.com")), "acme: popin.base_url is not https"),
+        (
+            Box::new(|s| s["popin"]["base_url"] = json!("https://10.0.0.1/api")),
+            "acme: popin.base_url is an address of a private network",
+        ),
+        (
+            Box::new(|s| s["booking"] = json!({"url": "https://localhost/call"})),
+            "acme: booking.url is not https, or not on the internet",
+        ),
         (
             Box::new(|s| s["popin"]["timeout_seconds"] = json!(0)),
             "acme: popin.timeout_seconds is not a whole number of seconds from 1 up",
