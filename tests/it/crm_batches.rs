@@ -21,14 +21,14 @@ fn many(way: Way, count: u32) -> Value {
 /// What is kept of the items that were too many, as it came.
 fn kept(shop: &Shop) -> String {
     let rest = shop.parked().into_iter().filter(|item| item["code"] == "batch_too_large");
-    rest.map(|item| item["doc"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
+    rest.map(|item| item["body"].as_str().unwrap().to_owned()).collect::<Vec<_>>().join("\n")
 }
 
 #[tokio::test(start_paused = true)]
 async fn hundred_of_a_batch_are_taken_and_the_rest_is_parked_once() {
     for (way, last) in [
-        (Way::HubSpotApp, r#"\"objectId\":120"#),
-        (Way::ZohoNotification, r#"\"41508680000120\""#),
+        (Way::HubSpotApp, r#""objectId":120"#),
+        (Way::ZohoNotification, r#""41508680000120""#),
         (Way::LeadSquared, "a3110000-0e56-4601-b580-000000000120"),
     ] {
         let whole = Shop::with_crms().await;
@@ -83,10 +83,9 @@ async fn mebibyte_of_items_costs_a_hundred_and_a_few() {
         assert!((1..=110).contains(&writes), "{way:?} {writes}");
         // Nothing of the rest is cut off: the last of them is there, and each piece can be read by itself.
         let rest = kept(&shop);
-        assert!(rest.contains("last") || rest.contains(r#"\"2\""#), "{way:?}");
+        assert!(rest.contains("last") || rest.contains(r#""2""#), "{way:?}");
         for item in shop.parked().iter().filter(|item| item["code"] == "batch_too_large") {
-            let doc: Value = serde_json::from_str(item["doc"].as_str().unwrap()).unwrap();
-            let piece = doc["about"]["unusable"]["body"].as_str().unwrap();
+            let piece = item["body"].as_str().unwrap();
             assert!(serde_json::from_str::<Value>(piece).is_ok(), "{way:?} {}", piece.len());
         }
         assert_eq!(shop.parked_list("").await.status, 200, "{way:?}");

@@ -31,7 +31,7 @@ use frontdesk::{
         trust::Trust,
     },
     popin::Transport,
-    store::{self, Bookings, Events, Slots, keys, retries},
+    store::{self, Bookings, Events, Slots, keys},
 };
 use futures_util::{Stream, StreamExt, stream};
 use jiff::{SignedDuration, Timestamp};
@@ -72,13 +72,10 @@ impl App {
     pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
         let sellers = Source::open(&config.basics.sellers, aws).await?;
         let client = aws::dynamodb(aws);
-        let persistent = retries::persistent(&client);
-        let slots = Slots { client: persistent.clone(), table: config.slots_table };
-        let events = Events::new(persistent.clone(), config.events_table);
-        let mut bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
-        // Not by that one: a start has 10 s.
+        let slots = Slots { client: client.clone(), table: config.slots_table };
+        let events = Events::new(client.clone(), config.events_table);
+        let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         store::may_start(bookings.warm().await)?;
-        bookings.client = persistent;
         Ok(Self {
             outside: Timed::crm(http.transport(config.basics.sellers.reach())?),
             transport: Timed::popin(http.popin()?),

@@ -91,7 +91,7 @@ impl InProcess {
         // Each by a client of its own name, which is how the database knows whom it was granted to.
         let client = |function| {
             let named = named(&wiring.client, function);
-            if ["crm-intake", "booking-worker"].contains(&function) { retries::persistent(&named) } else { named }
+            if function == "crm-intake" { retries::persistent(&named) } else { named }
         };
         let events = |function| Events::new(client(function), events_table.clone());
         let slots = |function| Slots { client: client(function), table: slots_table.clone() };

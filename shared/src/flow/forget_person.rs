@@ -1,8 +1,8 @@
 //! Forgets a person: every event that tells of them is blanked, every booking of theirs removed, however long it takes.
 
-mod work;
+mod erasure_run;
 
-use self::work::Work;
+use self::erasure_run::Work;
 use super::Desk;
 use crate::{
     model::{

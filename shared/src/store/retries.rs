@@ -51,7 +51,7 @@ impl ClassifyRetry for PassingRefusal {
     }
 }
 
-/// The same client for bookings, which meet one another at a slot: it outlasts some conflicts in a row. A delivery of a hundred
+/// The same client for triggers and bookings, whose senders may not send again: it outlasts some refusals in a row. A delivery of a hundred
 /// still ends within its invocation when no call succeeds.
 pub fn persistent(client: &Client) -> Client {
     with_attempts(client, SOME)
