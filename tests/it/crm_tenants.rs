@@ -20,9 +20,10 @@ fn with(way: Way, path: &str, value: &Value) -> String {
     let mut body: Value = serde_json::from_str(&way.body(1)).unwrap();
     let (parent, name) = path.rsplit_once('/').unwrap();
     let parent = body.pointer_mut(parent).unwrap().as_object_mut().unwrap();
-    match value {
-        Value::Null => drop(parent.remove(name)),
-        value => drop(parent.insert(name.to_owned(), value.clone())),
+    if value.is_null() {
+        parent.remove(name);
+    } else {
+        parent.insert(name.to_owned(), value.clone());
     }
     body.to_string()
 }

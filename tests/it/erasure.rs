@@ -1,5 +1,6 @@
 //! Erasure as a piece of work: it outlives the request, a kill at any moment and a hundred thousand events.
 
+use frontdesk::edge::env::variable;
 use frontdesk::model::{
     event::{Event, Vendor},
     seller::Sellers,
@@ -9,7 +10,7 @@ use http::Method;
 use jiff::SignedDuration;
 use local::dynamodb::DbFault;
 use serde_json::{Value, json};
-use std::{collections::BTreeMap, env, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Instant};
+use std::{collections::BTreeMap, future::poll_fn, pin::pin, sync::Arc, task::Poll, time::Instant};
 use system_tests::{
     canary::{EMAIL, NAME, NUMBER, erased, forget, traces},
     shop::{API_KEY, Reply, Shop, lead, page_id, sellers},
@@ -190,7 +191,7 @@ async fn answer_names_the_calls_that_popin_still_has() {
 /// `ERASED_EVENTS=100000` makes it the measurement of tests/PERFORMANCE.md.
 #[tokio::test(start_paused = true)]
 async fn events_of_one_person_are_erased_however_many_they_are() {
-    let count: u32 = env::var("ERASED_EVENTS").map_or(2000, |count| count.parse().unwrap());
+    let count: u32 = variable("ERASED_EVENTS").map_or(2000, |count| count.parse().unwrap());
     let shop = Shop::with(sellers(|_| {})).await;
     let table = shop.events_table();
     let document = Sellers::parse(sellers(|_| {}).to_string().as_bytes()).unwrap();
@@ -208,7 +209,7 @@ async fn events_of_one_person_are_erased_however_many_they_are() {
     let calls = std::sync::atomic::AtomicU64::new(0);
     let units = Arc::new(std::sync::Mutex::new(BTreeMap::<String, (u64, f64)>::new()));
     shop.world.db.set_fault(Some(Arc::new(move |_: &str, _: &Value| {
-        if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed) % 16 == 0 {
+        if calls.fetch_add(1, std::sync::atomic::Ordering::Relaxed).is_multiple_of(16) {
             clock.advance(SignedDuration::from_millis(5));
         }
         DbFault::None

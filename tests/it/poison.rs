@@ -41,7 +41,7 @@ async fn left_to_the_sweep(shop: &Shop, number: u32) {
     assert_eq!(shop.booking(&id).await.body["state"], "requested", "nothing was done about it yet");
 }
 
-async fn state(shop: &Shop) -> Value {
+fn state(shop: &Shop) -> Value {
     shop.world.items("bookings").iter().find(|item| item["sk"] == "booking" && item["doc"] != "{\"lead\":").unwrap()
         ["state"]
         .clone()
@@ -58,7 +58,7 @@ async fn unreadable_rows_of_one_seller_delay_no_other_and_are_finished_once() {
         left_to_the_sweep(&shop, 1).await;
         shop.advance(61);
         shop.tick("booking-worker").await;
-        assert_eq!(state(&shop).await, "scheduled", "{kind:?}: behind {MANY} rows that are due since longer");
+        assert_eq!(state(&shop), "scheduled", "{kind:?}: behind {MANY} rows that are due since longer");
         let messages = shop.world.sim.crms().messages();
         assert_eq!(messages.len(), 1, "{kind:?}: its end is told in the same sweep");
         for _ in 0..10 {
@@ -86,7 +86,7 @@ async fn unreadable_rows_hold_up_nothing_behind_them_in_the_stream() {
     }
     shop.trigger("msg_1", &lead(1)).await;
     shop.world.pump().await;
-    assert_eq!(state(&shop).await, "scheduled");
+    assert_eq!(state(&shop), "scheduled");
     assert_eq!(finished(&shop), 210);
 }
 
@@ -107,7 +107,7 @@ async fn work_that_cannot_even_be_rescheduled_delays_no_other_seller() {
         shop.world.db.set_fault(Some(Arc::new(refuses)));
         shop.advance(61);
         shop.tick("booking-worker").await;
-        assert_eq!(state(&shop).await, "scheduled", "{kind:?}");
+        assert_eq!(state(&shop), "scheduled", "{kind:?}");
         assert_eq!(finished(&shop), 0, "{kind:?}");
     }
 }
@@ -121,7 +121,7 @@ async fn a_failed_record_of_one_seller_holds_up_nobody_behind_it_in_the_stream()
     shop.trigger("msg_1", &lead(1)).await;
     shop.world.db.set_fault(Some(Arc::new(refuses)));
     shop.world.pump().await;
-    assert_eq!(state(&shop).await, "scheduled");
+    assert_eq!(state(&shop), "scheduled");
 }
 
 /// No try comes to an end, whatever the reason: each was counted before the record was looked at.

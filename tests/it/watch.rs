@@ -33,8 +33,7 @@ fn watched(template: &Template, router: &BTreeMap<String, String>) -> Template {
         let own = |path: &str| function.routes.iter().any(|route| route.path == path);
         let paths = router.iter().filter(|(path, name)| **name == function.binary && own(path)).map(|(path, _)| path);
         let route = |path: &String| METHODS.map(|method| Route { method: method.to_owned(), path: path.clone() });
-        let routes = paths.flat_map(route).collect();
-        function.routes = routes;
+        function.routes = paths.flat_map(route).collect();
     }
     watched
 }

@@ -232,6 +232,8 @@ fn wrapped(connector: Connector, payload: &str) -> String {
     }
 }
 
+type Parser<'a> = &'a dyn Fn(&str);
+
 /// Four times the body, at most some four times the work: counted by what is allocated, whatever machine it runs on.
 fn assert_linear(what: &str, size: usize, read: &dyn Fn(usize)) {
     let (one, four) = (cost(|| read(size)), cost(|| read(4 * size)));
@@ -239,7 +241,6 @@ fn assert_linear(what: &str, size: usize, read: &dyn Fn(usize)) {
         "{what}: {} bytes in {} pieces, and {} in {} for four times as much",
         one.bytes, one.pieces, four.bytes, four.pieces
     );
-    println!("{told}");
     assert!(four.pieces <= one.pieces * 5 + 1000, "{told}");
     assert!(four.bytes <= one.bytes * 5 + FLAT, "{told}");
 }
@@ -292,7 +293,7 @@ fn every_parser_of_a_text() {
         "1.",
         "PM ",
     ];
-    let parsers: [(&str, &dyn Fn(&str)); 6] = [
+    let parsers: [(&str, Parser<'_>); 6] = [
         ("persons", &|text| {
             black_box(people::find(text, country));
         }),
@@ -349,7 +350,6 @@ fn whatever_a_body_is_made_of_its_cost_is_bounded_and_grows_as_its_size() {
             assert!(whole.len() <= most && whole.len() >= most / 8, "{what} has {} of {most} bytes", whole.len());
             let (half, whole, size) = (cost(|| read(half)), cost(|| read(whole)), whole.len());
             let told = format!("{door}, {what}: {} bytes in {} pieces for {size}", whole.bytes, whole.pieces);
-            println!("{told}");
             assert!(whole.bytes <= MOST_BODIES * size + FLAT, "{told}");
             // Twice the body, twice the steps: nothing in there looks at everything for each thing.
             assert!(whole.pieces <= half.pieces * 5 / 2 + 1000, "{told}; {} pieces for half", half.pieces);

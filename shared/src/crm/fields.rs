@@ -34,13 +34,11 @@ impl<'s> Fields<'s> {
 
     /// The first way that leads to something; the fields of one way are joined by a space.
     pub fn text(&self, record: &Value, target: Target) -> Option<String> {
-        match self.mapping.ways(target) {
-            Some(ways) => ways.iter().find_map(|way| usable(target, joined(record, way.iter().map(String::as_str))?)),
-            None => {
-                let ways = defaults(self.connector, target);
-                ways.iter().find_map(|way| usable(target, joined(record, way.split('+'))?))
-            }
+        if let Some(ways) = self.mapping.ways(target) {
+            return ways.iter().find_map(|way| usable(target, joined(record, way.iter().map(String::as_str))?));
         }
+        let ways = defaults(self.connector, target);
+        ways.iter().find_map(|way| usable(target, joined(record, way.split('+'))?))
     }
 
     /// Whether the seller asks for a call at another stage only.

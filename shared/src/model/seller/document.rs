@@ -2,7 +2,7 @@
 
 use super::{
     BookingRules, Crm, FaultyDocument, Notify, OnSilence, Popin, Reach, Secret, Seller, Sellers, WebhookSecrets,
-    address::check_url, is_public_url, seconds, seconds_or_none,
+    is_public_url, seconds, seconds_or_none,
 };
 use crate::model::{
     diary::SlotRules, event::Vendor, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive,
@@ -191,7 +191,6 @@ impl Document {
         if !base.starts_with("https://") && !base.starts_with("http://") || base.contains(['?', '#', ' ']) {
             return Err("popin.base_url is not a URL".into());
         }
-        check_url("popin.base_url", base, reach)?;
         if self.booking.url.as_deref().is_some_and(|url| !is_public_url(url)) {
             return Err("booking.url is not https, or not on the internet".into());
         }

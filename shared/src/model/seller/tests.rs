@@ -110,7 +110,7 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
         ),
         (
             Box::new(|s| {
-                s["crm"] = json!({"hubspot": {"client_secrets": [], "public_url": "", "signatures": ["v3", HUSH]}})
+                s["crm"] = json!({"hubspot": {"client_secrets": [], "public_url": "", "signatures": ["v3", HUSH]}});
             }),
             "acme: crm.hubspot.signatures[1] is neither v3 nor v2",
         ),
@@ -120,16 +120,11 @@ fn a_fault_names_the_seller_and_the_field_and_never_the_value() {
         ),
         (
             Box::new(|s| {
-                s["crm"] = json!({"shopify": {"secrets": [], "shop_domain": "https://hush-HUSH.example.com"}})
+                s["crm"] = json!({"shopify": {"secrets": [], "shop_domain": "https://hush-HUSH.example.com"}});
             }),
             "acme: crm.shopify.shop_domain is not a host name",
         ),
         (Box::new(|s| s["popin"]["base_url"] = json!(HUSH)), "acme: popin.base_url is not a URL"),
-        (Box::new(|s| s["popin"]["base_url"] = json!("http://popin.example.com")), "acme: popin.base_url is not https"),
-        (
-            Box::new(|s| s["popin"]["base_url"] = json!("https://10.0.0.1/api")),
-            "acme: popin.base_url is an address of a private network",
-        ),
         (
             Box::new(|s| s["booking"] = json!({"url": "https://localhost/call"})),
             "acme: booking.url is not https, or not on the internet",
