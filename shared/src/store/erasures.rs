@@ -1,9 +1,9 @@
 //! Erasures in the bookings table: the work itself, under a lease, and where it has to look yet.
 
 use super::{
-    Bookings, Error,
+    Bookings, Error, done,
     item::{Item, Reader, keyed, n, s},
-    keys, lost,
+    keys, unless_lost,
 };
 use crate::model::{
     booking::Lease,
@@ -52,10 +52,8 @@ impl Bookings {
                 .expression_attribute_values(":now", n(now.as_second()))
                 .send()
                 .await;
-            match sent {
-                Ok(_) => return Ok(ErasureLease::Acquired(fresh.clone())),
-                Err(error) if lost(&error) => {}
-                Err(error) => return Err(Error::of(&self.table, &error)),
+            if done(&self.table, sent)? {
+                return Ok(ErasureLease::Acquired(fresh.clone()));
             }
             if let Some(erasure) = self.acquire_erasure(seller, &fresh.id, lease, now).await? {
                 return Ok(ErasureLease::Acquired(erasure));
@@ -94,11 +92,8 @@ impl Bookings {
             .return_values(ReturnValue::AllNew)
             .send()
             .await;
-        match sent {
-            Ok(reply) => self.read_erasure(&reply.attributes.unwrap_or_default()).map(Some),
-            Err(error) if lost(&error) => Ok(None),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        let reply = unless_lost(&self.table, sent)?;
+        reply.map(|reply| self.read_erasure(&reply.attributes.unwrap_or_default())).transpose()
     }
 
     /// What became of it so far; false when the lease is another's by now.
@@ -106,11 +101,7 @@ impl Bookings {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, erasure)));
         let sent =
             put.condition_expression("lease_owner = :me").expression_attribute_values(":me", s(owner)).send().await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent)
     }
 
     /// As it was last saved.
@@ -154,11 +145,7 @@ impl Bookings {
             .expression_attribute_values(":until", s(instant::millis(until)))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent).map(drop)
     }
 
     pub async fn put_lead(&self, seller: &SellerId, id: &ErasureId, lead: &Lead, now: Timestamp) -> Result<(), Error> {

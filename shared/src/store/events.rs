@@ -1,10 +1,10 @@
 //! The events table: storing and telling duplicates apart is one conditional write.
 
 use super::{
-    Cancelled, Error, cancelled,
+    Cancelled, Error, cancelled, done,
     index::entry_item,
     item::{Item, keyed, kilobytes, n, s},
-    keys, lost,
+    keys,
     recent::{Print, Recent},
     retries,
 };
@@ -87,11 +87,7 @@ impl Events {
                 .expression_attribute_values(":now", now)
                 .send()
                 .await;
-            return match sent {
-                Ok(_) => Ok(Stored::New),
-                Err(error) if lost(&error) => Ok(Stored::Duplicate),
-                Err(error) => Err(Error::of(&self.table, &error)),
-            };
+            return Ok(if done(&self.table, sent)? { Stored::New } else { Stored::Duplicate });
         }
         let put = Put::builder()
             .table_name(&self.table)
@@ -152,11 +148,7 @@ impl Events {
             .expression_attribute_values(":confirmed", s(Trust::Confirmed.as_str()))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent)
     }
 
     /// One cheap signed call, so that the first event finds the connection open.

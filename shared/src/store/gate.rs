@@ -3,7 +3,7 @@
 //! One item each. Whoever dies inside is let out by time.
 
 use super::{
-    Error,
+    Error, done,
     item::{Item, Reader, keyed, n},
     keys, lost,
 };
@@ -138,11 +138,8 @@ impl Gates {
         let inside = HashMap::from([(owner.to_owned(), n(until.as_millisecond()))]);
         item.insert("inside".into(), AttributeValue::M(inside));
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item));
-        match put.condition_expression("attribute_not_exists(pk)").send().await {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        let sent = put.condition_expression("attribute_not_exists(pk)").send().await;
+        done(&self.table, sent)
     }
 
     async fn clear(&self, seller: &SellerId, dead: &[String]) -> Result<(), Error> {
@@ -174,11 +171,7 @@ impl Gates {
                 .update_expression("REMOVE inside.#me ADD failures :one")
                 .expression_attribute_values(":one", n(1)),
         };
-        match update.send().await {
-            Ok(_) => {}
-            Err(error) if lost(&error) => {}
-            Err(error) => return Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, update.send().await)?;
         match seen {
             Seen::Ill { closed_until: Some(until) } => self.close(seller, until).await,
             Seen::Ill { closed_until: None } | Seen::Well | Seen::Nothing => Ok(()),
@@ -196,11 +189,7 @@ impl Gates {
             .expression_attribute_values(":until", n(until.as_millisecond()))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent).map(drop)
     }
 }
 

@@ -1,10 +1,9 @@
 //! Reading the events table by its index entries: a person's events, and those in quarantine.
 
 use super::{
-    Error, Events,
+    Error, Events, done,
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
-    lost,
 };
 use crate::model::{
     ids::{SellerId, TableVersion},
@@ -175,11 +174,7 @@ impl Events {
             .expression_attribute_values(":unknown", s(Kind::Unknown.as_str()))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent)
     }
 
     /// Puts an entry where this table of names finds what it has read in vain; true when it was us. Whoever else looked

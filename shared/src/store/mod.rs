@@ -76,6 +76,23 @@ fn lost<E: ProvideErrorMetadata, R>(error: &SdkError<E, R>) -> bool {
     matches!(error, SdkError::ServiceError(service) if service.err().code() == Some("ConditionalCheckFailedException"))
 }
 
+/// The reply to a conditional write; `None` where its condition failed.
+fn unless_lost<T, E: ProvideErrorMetadata, R>(
+    table: &str,
+    sent: Result<T, SdkError<E, R>>,
+) -> Result<Option<T>, Error> {
+    match sent {
+        Ok(reply) => Ok(Some(reply)),
+        Err(error) if lost(&error) => Ok(None),
+        Err(error) => Err(Error::of(table, &error)),
+    }
+}
+
+/// Whether a conditional write was done; false where its condition failed.
+fn done<T, E: ProvideErrorMetadata, R>(table: &str, sent: Result<T, SdkError<E, R>>) -> Result<bool, Error> {
+    unless_lost(table, sent).map(|reply| reply.is_some())
+}
+
 /// How a transaction was cancelled, part by part.
 enum Cancelled {
     /// The first part, in order, whose condition failed.

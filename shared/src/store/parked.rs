@@ -1,10 +1,10 @@
 //! Triggers that have made no booking yet, in the bookings table: each once, whole, until it does or its time is over.
 
 use super::{
-    Bookings, Error,
+    Bookings, Error, done,
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
-    lost,
+    unless_lost,
 };
 use crate::model::{
     connector::Connector,
@@ -99,25 +99,14 @@ impl Bookings {
             .expression_attribute_values(":now", n(now.as_second()))
             .send()
             .await;
-        self.written(sent)
+        done(&self.table, sent)
     }
 
     /// The trigger as it stands now. False when it is gone: somebody had it erased, or it became a booking.
     pub async fn repark(&self, seller: &SellerId, parked: &Parked) -> Result<bool, Error> {
         let put = self.client.put_item().table_name(&self.table).set_item(Some(item(seller, parked)));
         let sent = put.condition_expression("attribute_exists(pk)").send().await;
-        self.written(sent)
-    }
-
-    fn written<T, E: aws_sdk_dynamodb::error::ProvideErrorMetadata, R>(
-        &self,
-        sent: Result<T, aws_sdk_dynamodb::error::SdkError<E, R>>,
-    ) -> Result<bool, Error> {
-        match sent {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, sent)
     }
 
     pub async fn parked(&self, seller: &SellerId, id: &TriggerId, now: Timestamp) -> Result<Option<Parked>, Error> {
@@ -203,11 +192,8 @@ impl Bookings {
                 .condition_expression(format!("{condition} AND due_at <= :by"))
                 .expression_attribute_values(":by", s(instant::millis(due_by)));
         }
-        let item = match update.send().await {
-            Ok(reply) => reply.attributes.unwrap_or_default(),
-            Err(error) if lost(&error) => return Ok(Acquired::NotDue),
-            Err(error) => return Err(Error::of(&self.table, &error)),
-        };
+        let Some(reply) = unless_lost(&self.table, update.send().await)? else { return Ok(Acquired::NotDue) };
+        let item = reply.attributes.unwrap_or_default();
         self.back_off(&key, &item, until).await?;
         Ok(match read(&self.table, &item) {
             Ok(parked) => Acquired::Trigger(Box::new(parked)),

@@ -3,9 +3,9 @@
 use super::{
     Bookings, Cancelled, Error,
     bookings::old_item,
-    cancelled,
+    cancelled, done,
     item::{Item, Reader, keyed, n, s},
-    keys, lost, record,
+    keys, record,
 };
 use crate::model::{
     booking::Booking,
@@ -151,11 +151,7 @@ impl Bookings {
             .set_expression_attribute_values(put.expression_attribute_values)
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(None),
-            Err(error) if lost(&error) => self.known(seller, idempotency, now).await,
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        if done(&self.table, sent)? { Ok(None) } else { self.known(seller, idempotency, now).await }
     }
 
     /// What a key stands for already.

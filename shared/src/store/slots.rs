@@ -1,9 +1,9 @@
 //! The slots table: the diary, the state of its refreshing, and the claims of our own bookings.
 
 use super::{
-    Error,
+    Error, done,
     item::{Item, Reader, keyed, n, s},
-    keys, lost,
+    keys, unless_lost,
 };
 use crate::model::{
     booking::Booking,
@@ -15,7 +15,6 @@ use crate::model::{
 };
 use aws_sdk_dynamodb::{
     Client,
-    error::{ProvideErrorMetadata, SdkError},
     types::{Delete, Put, TransactWriteItem},
 };
 use jiff::{SignedDuration, Timestamp};
@@ -114,15 +113,10 @@ impl Slots {
             .return_values(aws_sdk_dynamodb::types::ReturnValue::AllNew)
             .send()
             .await;
-        match sent {
-            Ok(reply) => {
-                let item = reply.attributes.unwrap_or_default();
-                let Refresh { failures, good_at, .. } = refresh(&Reader { table: &self.table, item: &item });
-                Ok(Turn::Ours { failures, good_at })
-            }
-            Err(error) if lost(&error) => Ok(Turn::NotOurs),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        let Some(reply) = unless_lost(&self.table, sent)? else { return Ok(Turn::NotOurs) };
+        let item = reply.attributes.unwrap_or_default();
+        let Refresh { failures, good_at, .. } = refresh(&Reader { table: &self.table, item: &item });
+        Ok(Turn::Ours { failures, good_at })
     }
 
     /// Keeps the newer of two snapshots.
@@ -147,7 +141,7 @@ impl Slots {
             .expression_attribute_values(":fetched_at", s(instant::millis(snapshot.fetched_at)))
             .send()
             .await;
-        self.done_or_lost(sent)
+        done(&self.table, sent).map(drop)
     }
 
     /// Gives the turn back and says when the next one is. A turn that was lost meanwhile is left alone.
@@ -174,7 +168,7 @@ impl Slots {
                 )
                 .expression_attribute_values(":good", n(good_at.map_or(0, Timestamp::as_millisecond))),
         };
-        self.done_or_lost(update.send().await)
+        done(&self.table, update.send().await).map(drop)
     }
 
     /// A slot that Popin refused leaves the diary at once.
@@ -234,22 +228,14 @@ impl Slots {
         let sent = query.expression_attribute_values(":pk", s("-")).limit(1).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }
+
     /// The same for whoever refreshes, by the call that takes a turn: it finds nothing to change. A query would be code that
     /// no refresh uses, a tenth of a start, and a grant more.
     pub async fn warm_turn(&self) -> Result<(), Error> {
         let key = keyed(keys::Key { pk: "-".into(), sk: "warm".into() });
         let update = self.client.update_item().table_name(&self.table).set_key(Some(key));
         let update = update.update_expression("SET lease_owner = :me").condition_expression("attribute_exists(pk)");
-        self.done_or_lost(update.expression_attribute_values(":me", s("-")).send().await)
-    }
-
-    /// Of a write that may find its condition gone and is not needed then.
-    fn done_or_lost<T, E: ProvideErrorMetadata, R>(&self, sent: Result<T, SdkError<E, R>>) -> Result<(), Error> {
-        match sent {
-            Ok(_) => Ok(()),
-            Err(error) if lost(&error) => Ok(()),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        done(&self.table, update.expression_attribute_values(":me", s("-")).send().await).map(drop)
     }
 }
 

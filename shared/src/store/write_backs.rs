@@ -3,9 +3,9 @@
 use super::{
     Bookings, Error,
     bookings::Saved,
+    done,
     item::{Item, Reader, keyed, n, s},
     keys::{self, Key},
-    lost,
     requests::Idempotency,
 };
 use crate::model::{
@@ -71,11 +71,7 @@ impl Bookings {
             .expression_attribute_values(":before", n(next.version.saturating_sub(1)))
             .send()
             .await;
-        match sent {
-            Ok(_) => Ok(Saved::Done),
-            Err(error) if lost(&error) => Ok(Saved::Conflict),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
+        Ok(if done(&self.table, sent)? { Saved::Done } else { Saved::Conflict })
     }
 
     /// The booking is no more, so there is nothing to tell.

@@ -4,10 +4,9 @@ use super::{Bookings, finding::Next};
 use crate::{
     model::{backoff::Backoff, booking::KEPT, instant},
     store::{
-        Error,
+        Error, done,
         item::{Item, Reader, keyed, n, s},
         keys::{self, Key},
-        lost,
     },
 };
 use aws_sdk_dynamodb::operation::update_item::builders::UpdateItemFluentBuilder;
@@ -64,7 +63,7 @@ impl Bookings {
             .expression_attribute_values(":until", s(instant::millis(until)))
             .expression_attribute_values(":now", s(instant::millis(now)))
             .expression_attribute_values(":one", n(1));
-        self.sent(update).await.map(drop)
+        done(&self.table, update.send().await).map(drop)
     }
 
     /// Takes a record that cannot be read out of its queue for good. The rest of it stays, for a person or a later release.
@@ -79,7 +78,7 @@ impl Bookings {
             .condition_expression("attribute_exists(due)")
             .expression_attribute_values(":now", s(instant::millis(now)))
             .expression_attribute_values(":expires", n((now + KEPT).as_second()));
-        self.sent(update).await
+        done(&self.table, update.send().await)
     }
 
     /// After a record was taken up until `until`, and before it is read: one whose earlier tries came to no end may be what
@@ -96,19 +95,10 @@ impl Bookings {
             .condition_expression("due_at = :until")
             .expression_attribute_values(":later", s(instant::millis(until + wait)))
             .expression_attribute_values(":until", s(instant::millis(until)));
-        self.sent(update).await.map(drop)
+        done(&self.table, update.send().await).map(drop)
     }
 
     fn update(&self, key: &Key) -> UpdateItemFluentBuilder {
         self.client.update_item().table_name(&self.table).set_key(Some(keyed(key.clone())))
-    }
-
-    /// False where its condition failed.
-    async fn sent(&self, update: UpdateItemFluentBuilder) -> Result<bool, Error> {
-        match update.send().await {
-            Ok(_) => Ok(true),
-            Err(error) if lost(&error) => Ok(false),
-            Err(error) => Err(Error::of(&self.table, &error)),
-        }
     }
 }
