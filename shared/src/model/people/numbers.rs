@@ -140,6 +140,9 @@ fn read(flat: &str) -> (Vec<Group>, Vec<Country>) {
             byte if byte.is_ascii_digit() => {
                 let end = at + bytes[at..].iter().take_while(|byte| byte.is_ascii_digit()).count();
                 let group = group(flat, at..end, groups.last(), labelled);
+                if group.start != Start::Joined {
+                    drop_short_number(&mut groups);
+                }
                 groups.push(group);
                 hide_date(&mut groups, bytes);
                 at = end;
@@ -148,6 +151,16 @@ fn read(flat: &str) -> (Vec<Group>, Vec<Country>) {
         }
     }
     (groups, countries)
+}
+
+/// The last groups that belong together are complete: with too few digits they are no number, and are not kept. A list of
+/// figures would otherwise take as much memory as all that is read of it.
+fn drop_short_number(groups: &mut Vec<Group>) {
+    let first = groups.iter().rposition(|group| group.start != Start::Joined).unwrap_or_default();
+    let digits: usize = groups[first..].iter().map(|group| group.at.len()).sum();
+    if digits < LEAST_DIGITS {
+        groups.truncate(first);
+    }
 }
 
 /// What follows a text that is a key: the beginning of its value.
