@@ -124,8 +124,7 @@ impl Events {
     }
 
     fn key(&self, item: &Item) -> Option<Key> {
-        let read = Reader { table: &self.table, item };
-        Some(Key { pk: read.maybe_text("pk")?.to_owned(), sk: read.maybe_text("sk")?.to_owned() })
+        Reader { table: &self.table, item }.key().ok()
     }
 
     /// Blanks an event and takes it out of every index, both or neither: what happened stays, whom it happened to does
