@@ -12,7 +12,7 @@ use crate::{
     },
     store::{
         self, Events,
-        events::{self, Stored},
+        events::{Stored, Weight},
     },
     vendors::{
         self,
@@ -148,9 +148,9 @@ impl Claim {
         let mut people = people(&event, seller);
         let named = people.len();
         let most = MOST_UNITS + 2 * event.standing.others.len();
+        let weight = Weight::of(&event);
         let counts = (named.min(LEAST_PEOPLE)..=named.min(MOST_PEOPLE)).rev();
-        let (count, units) =
-            counts.map(|count| (count, events::units(&event, count))).find(|(_, units)| *units <= most)?;
+        let (count, units) = counts.map(|count| (count, weight.units(count))).find(|(_, units)| *units <= most)?;
         people.truncate(count);
         Some(Self { event, people, units, left_out: named - count })
     }

@@ -3,7 +3,7 @@
 use super::{
     Cancelled, Error, cancelled, done,
     index::entry_item,
-    item::{Item, keyed, kilobytes, n, s},
+    item::{Item, bytes, keyed, n, s},
     keys,
     recent::{Print, Recent},
     retries,
@@ -73,7 +73,7 @@ impl Events {
         }
         let people = &people[..people.len().min(room)];
         if !people.is_empty() {
-            item.insert("people".into(), AttributeValue::Ss(people.to_vec()));
+            item.insert(PEOPLE.into(), AttributeValue::Ss(people.to_vec()));
         }
         rest.extend(entries(event, people));
         let now = n(event.received_at.as_second());
@@ -165,19 +165,40 @@ fn own_key(event: &Event) -> Option<Print> {
     own.then(|| Print::of(&keys::event(&event.seller, &event.standing.place)))
 }
 
-/// A keyed hash, as `people` has it.
+/// The attribute with the keyed hashes of the persons, and the length of one.
+const PEOPLE: &str = "people";
 const HASH: usize = 32;
+const KILOBYTE: usize = 1024;
 
-/// The write units that an event costs when it is found by so many persons: its kilobytes, or, where it has entries or
-/// checks, twice as many and two for each of them. No entry is over a kilobyte.
-pub fn units(event: &Event, people: usize) -> usize {
-    let (mut item, more) = items(event);
-    if people > 0 {
-        item.insert("people".into(), s("0".repeat(people * HASH)));
+/// What the write units of an event are made of, however many persons it is found by.
+pub struct Weight {
+    own_bytes: usize,
+    /// Kilobytes of its further parts.
+    more: usize,
+    /// Items and checks that are written with it, besides the entries of persons.
+    beside: usize,
+}
+
+impl Weight {
+    pub fn of(event: &Event) -> Self {
+        let (item, more) = items(event);
+        let kilobytes = |item: &Item| bytes(item).div_ceil(KILOBYTE);
+        let quarantine = usize::from(event.draft.kind == Kind::Unknown);
+        Self {
+            own_bytes: bytes(&item),
+            more: more.iter().map(kilobytes).sum(),
+            beside: quarantine + event.standing.others.len(),
+        }
     }
-    let own = kilobytes(&item) + more.iter().map(kilobytes).sum::<usize>();
-    let beside = people + usize::from(event.draft.kind == Kind::Unknown) + event.standing.others.len();
-    if beside + more.len() == 0 { own } else { 2 * (own + beside) }
+
+    /// The write units where it is found by so many persons: its kilobytes, or, where it has further parts, entries or checks,
+    /// twice as many and two for each entry and check. No entry is over a kilobyte.
+    pub fn units(&self, people: usize) -> usize {
+        let named = if people == 0 { 0 } else { PEOPLE.len() + people * HASH };
+        let own = (self.own_bytes + named).div_ceil(KILOBYTE) + self.more;
+        let beside = people + self.beside;
+        if beside + self.more == 0 { own } else { 2 * (own + beside) }
+    }
 }
 
 /// What an index is for: finding a person's events again, and those that nobody could read yet.

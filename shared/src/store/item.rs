@@ -18,12 +18,12 @@ pub(super) fn keyed(key: Key) -> Item {
     Item::from([("pk".to_owned(), s(key.pk)), ("sk".to_owned(), s(key.sk))])
 }
 
-/// What an item weighs for DynamoDB's bill, in started kilobytes. A number is taken as long as its digits, which is more than
-/// it is.
-pub(super) fn kilobytes(item: &Item) -> usize {
+/// What an item weighs for DynamoDB's bill, which counts started kilobytes. A number is taken as long as its digits, which is
+/// more than it is.
+pub(super) fn bytes(item: &Item) -> usize {
     let set = |value: &AttributeValue| value.as_ss().map_or(0, |texts| texts.iter().map(String::len).sum());
     let value = |value: &AttributeValue| value.as_s().or(value.as_n()).map_or_else(|_| set(value), String::len);
-    item.iter().map(|(name, held)| name.len() + value(held)).sum::<usize>().div_ceil(1024)
+    item.iter().map(|(name, held)| name.len() + value(held)).sum()
 }
 
 /// An item as `table` has it; a missing or misshapen attribute names itself.
