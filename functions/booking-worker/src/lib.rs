@@ -234,7 +234,6 @@ async fn take_record(
         match keys::parse_booking(&pk) {
             Some((seller, id)) => {
                 let advanced = advance(app, sellers, &seller, &id, patience).await;
-                let advanced = advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"));
                 return advanced.map(|advance| advance.ended).map_err(|_| NotNow);
             }
             None => Ok(None),
@@ -303,13 +302,24 @@ async fn take_witness(
 /// What became of a look at a booking.
 #[derive(Default)]
 struct Advance {
-    /// It rests: its end may have to be told.
+    /// The booking is complete: its result may have to be delivered.
     ended: Option<Ended>,
-    /// It has moved, or has a due time that somebody chose.
+    /// The booking has moved, or got a new due time.
     worked: bool,
 }
 
 async fn advance(
+    app: &App,
+    sellers: &Sellers,
+    seller: &SellerId,
+    id: &BookingId,
+    patience: Patience,
+) -> Result<Advance, store::Error> {
+    let advanced = try_advance(app, sellers, seller, id, patience).await;
+    advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"))
+}
+
+async fn try_advance(
     app: &App,
     sellers: &Sellers,
     seller: &SellerId,

@@ -26,7 +26,7 @@ const SHARE: usize = 100;
 /// When a row that came to nothing is looked at again.
 const LATER: SignedDuration = SignedDuration::from_secs(30);
 
-/// What a sweep has looked at, and at how much of it in vain.
+/// Rows that a sweep took up, and how many of them failed.
 #[derive(Default)]
 pub(crate) struct Count {
     pub due: usize,
@@ -76,11 +76,7 @@ async fn run_bookings(
             if late(app, patience) {
                 return Ok(None);
             }
-            let advanced = async {
-                let advanced = advance(app, sellers, &seller, &id, patience).await;
-                advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"))
-            };
-            let advanced = advanced.instrument(booking_span(&id)).await;
+            let advanced = advance(app, sellers, &seller, &id, patience).instrument(booking_span(&id)).await;
             if !advanced.as_ref().is_ok_and(|advance| advance.worked) {
                 reschedule(app, &key).await;
             }
@@ -124,14 +120,14 @@ async fn sweep_triggers(app: &App, patience: Patience) -> Result<Count, store::E
 }
 
 /// What was found due, and whether all of it was.
-struct Gathered<T> {
-    rows: Vec<(Key, (SellerId, T))>,
-    whole: Result<(), store::Error>,
+pub(crate) struct Gathered<T> {
+    pub rows: Vec<(Key, (SellerId, T))>,
+    pub whole: Result<(), store::Error>,
 }
 
 /// What is due in these queues, the longest overdue first, and of each seller no more than a share. Page by page to the
 /// end: however much of one seller stands in front, what is behind it is found.
-async fn gather<T>(
+pub(crate) async fn gather<T>(
     app: &App,
     queues: impl IntoIterator<Item = String>,
     parse: impl Fn(&Key) -> Option<(SellerId, T)>,
