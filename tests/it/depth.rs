@@ -6,6 +6,7 @@ use serde_json::{Value, json};
 use system_tests::{
     canary::forget,
     crm_ways::Way,
+    overheard,
     poison::{self, Queue},
     shop::{API_KEY, Shop, lead},
 };
@@ -159,7 +160,11 @@ async fn unreadable_triggers_are_skipped_by_lists_and_found_by_erasure() {
     // Page by page, a row that cannot be read is passed as any other.
     let first = shop.parked_list("?limit=1").await.body["next"].as_str().unwrap().to_owned();
     assert_eq!(shop.parked_list(&format!("?after={first}")).await.status, 200);
+    overheard::keep();
     forget(&shop, &json!({"phone": "+919000000007"})).await;
+    let kept = overheard::kept();
+    let lines = kept.lines().filter_map(|line| serde_json::from_str::<Value>(line).ok());
+    assert_eq!(lines.filter_map(|line| line["RecordsUnreadable"].as_u64()).sum::<u64>(), 2, "{kept}");
     let left: Vec<_> = shop.parked().iter().map(|row| row["sk"].clone()).collect();
     assert!(left.len() == 2 && left.contains(&good) && left.contains(&other), "{left:?}");
 }

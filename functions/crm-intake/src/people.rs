@@ -1,6 +1,6 @@
 //! Forgetting a person: by number or e-mail, everywhere they are stored. What takes longer than a request is carried on.
 
-use crate::{App, bookings::caller, unavailable};
+use crate::{App, bookings::caller, parked::count_unreadable, unavailable};
 use frontdesk::{
     edge::answer::{self, MOST_BEACON, Problem},
     flow::forget_person,
@@ -46,6 +46,7 @@ pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result
     })?;
     let desk = app.desk(id, seller);
     let run = Box::pin(forget_person(&desk, &person, now + WORKS_FOR)).await.map_err(|error| unavailable(&error))?;
+    count_unreadable(id, run.unreadable, now);
     if let Some(error) = &run.failure {
         tracing::error!(seller = %id, error = %error, "erasure.interrupted");
     }

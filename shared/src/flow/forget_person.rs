@@ -1,6 +1,8 @@
 //! Forgets a person: every event that tells of them is blanked, every booking of theirs removed, however long it takes.
 
+mod erasure_rows;
 mod erasure_run;
+mod erasure_trail;
 
 use self::erasure_run::Work;
 use super::Desk;
@@ -27,6 +29,8 @@ const SECOND_LOOK: SignedDuration = SignedDuration::from_secs(60);
 #[derive(Debug)]
 pub struct ErasureRun {
     pub erasure: Erasure,
+    /// Parked triggers that the run passed over because they cannot be read.
+    pub unreadable: usize,
     pub failure: Option<store::Error>,
 }
 
@@ -50,7 +54,7 @@ pub async fn forget_person(desk: &Desk<'_>, who: &Identifier, stop_by: Timestamp
     };
     match desk.bookings.begin_erasure(desk.id, &fresh, &lease, now).await? {
         ErasureLease::Acquired(erasure) => Ok(run(desk, erasure, &lease.owner, stop_by).await),
-        ErasureLease::Held(erasure) => Ok(ErasureRun { erasure, failure: None }),
+        ErasureLease::Held(erasure) => Ok(ErasureRun { erasure, unreadable: 0, failure: None }),
     }
 }
 
@@ -75,7 +79,7 @@ fn lease(desk: &Desk<'_>, now: Timestamp) -> Lease {
 async fn run(desk: &Desk<'_>, erasure: Erasure, owner: &str, stop_by: Timestamp) -> ErasureRun {
     let mut work = Work::new(desk, erasure, owner, stop_by);
     let ended = work.pass().await;
-    let mut erasure = work.erasure;
+    let (mut erasure, unreadable) = (work.erasure, work.unreadable);
     let now = desk.clock.now();
     let failure = match ended {
         Ok(true) => {
@@ -99,5 +103,5 @@ async fn run(desk: &Desk<'_>, erasure: Erasure, owner: &str, stop_by: Timestamp)
     if failure.is_some() {
         erasure.state = ErasureState::Running;
     }
-    ErasureRun { erasure, failure }
+    ErasureRun { erasure, unreadable, failure }
 }
