@@ -17,11 +17,13 @@ pub const SELLER: &str = "umbra";
 pub enum Queue {
     Trigger,
     Booking,
+    Erasure,
     WriteBack,
 }
 
 impl Queue {
-    pub const ALL: [Self; 3] = [Self::Trigger, Self::Booking, Self::WriteBack];
+    /// The last one's queue is read only where a seller has write-back.
+    pub const ALL: [Self; 4] = [Self::Trigger, Self::Booking, Self::Erasure, Self::WriteBack];
 }
 
 /// The usual seller, and the poisonous one with an account of its own at Popin.
@@ -42,6 +44,9 @@ pub fn row(kind: Queue, number: u32, due_at: Timestamp) -> Value {
     let (pk, sk, due) = match kind {
         Queue::Trigger => (format!("{SELLER}#parked"), format!("{number:032x}"), keys::DUE_TRIGGERS.to_owned()),
         Queue::Booking => (format!("{SELLER}#{id}"), keys::BOOKING.to_owned(), keys::due_of(&id)),
+        Queue::Erasure => {
+            (format!("{SELLER}#erasure#{number:032x}"), keys::ERASURE.to_owned(), keys::DUE_ERASURES.to_owned())
+        }
         Queue::WriteBack => (format!("{SELLER}#{id}"), "trigger#ab12#url".to_owned(), keys::owed_of(&id)),
     };
     let at = instant::millis(due_at);

@@ -115,39 +115,6 @@ impl Bookings {
         item.filter(live).map(|item| self.read_erasure(&item)).transpose()
     }
 
-    /// The erasures to be carried on, the longest overdue first.
-    pub async fn due_erasures(&self, now: Timestamp, most: i32) -> Result<Vec<(SellerId, ErasureId)>, Error> {
-        let reply = self
-            .client
-            .query()
-            .table_name(&self.table)
-            .index_name(keys::DUE_INDEX)
-            .key_condition_expression("due = :due AND due_at <= :now")
-            .expression_attribute_values(":due", s(keys::DUE_ERASURES))
-            .expression_attribute_values(":now", s(instant::millis(now)))
-            .limit(most)
-            .send()
-            .await
-            .map_err(|error| Error::of(&self.table, &error))?;
-        let id = |item: &Item| keys::parse_erasure(Reader { table: &self.table, item }.maybe_text("pk")?);
-        Ok(reply.items().iter().filter_map(id).collect())
-    }
-
-    /// Puts off what nobody here can work on.
-    pub async fn reschedule_erasure(&self, seller: &SellerId, id: &ErasureId, until: Timestamp) -> Result<(), Error> {
-        let sent = self
-            .client
-            .update_item()
-            .table_name(&self.table)
-            .set_key(Some(keyed(keys::erasure(seller, id))))
-            .update_expression("SET due_at = :until")
-            .condition_expression("attribute_exists(due)")
-            .expression_attribute_values(":until", s(instant::millis(until)))
-            .send()
-            .await;
-        done(&self.table, sent).map(drop)
-    }
-
     pub async fn put_lead(&self, seller: &SellerId, id: &ErasureId, lead: &Lead, now: Timestamp) -> Result<(), Error> {
         let mut item = keyed(keys::lead(seller, id, lead));
         match lead {

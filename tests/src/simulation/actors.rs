@@ -388,7 +388,7 @@ impl Stage<'_> {
         let mut number = 0;
         while self.goes_on() {
             // Nobody looks for write-backs where no seller has any.
-            let queues = if self.plan.tells { 3 } else { 2 };
+            let queues = Queue::ALL.len() - usize::from(!self.plan.tells);
             let queue = Queue::ALL[rng.usize(0..queues)];
             for _ in 0..rng.u8(1..16) {
                 let due_at = self.clock.now() - SignedDuration::from_secs(rng.i64(-60..600));
