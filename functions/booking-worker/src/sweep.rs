@@ -59,7 +59,7 @@ async fn bookings_and_write_backs(app: &App, sellers: &Sellers, patience: Patien
     } else {
         (Vec::new(), Ok(()))
     };
-    telling::tell_all(app, sellers, telling::work(ended, rows), patience).await;
+    telling::tell_all(app, sellers, telling::deliveries(ended, rows), patience).await;
     whole.and(owing_whole).map(|()| count)
 }
 

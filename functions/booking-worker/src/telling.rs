@@ -26,50 +26,50 @@ pub(crate) fn tells(sellers: &Sellers, ended: &Ended) -> bool {
     sellers.get(ended.0.as_str()).is_some_and(|(_, seller)| seller.tells())
 }
 
-/// A booking whose end may have to be told, and the rows of the sweep that say so.
-pub(crate) struct Telling {
+/// A booking whose result may have to be delivered, and the due rows that asked for it.
+pub(crate) struct Delivery {
     ended: Ended,
     rows: Vec<Key>,
 }
 
-impl From<Ended> for Telling {
+impl From<Ended> for Delivery {
     fn from(ended: Ended) -> Self {
         Self { ended, rows: Vec::new() }
     }
 }
 
-/// Each booking once: those that came to rest just now, then those that owe something since longest.
-pub(crate) fn work(ended: Vec<Ended>, owing: Vec<(Key, Ended)>) -> Vec<Telling> {
-    let mut work: Vec<Telling> = ended.into_iter().map(Telling::from).collect();
+/// Each booking once: first those that completed just now, then those with the oldest pending write-backs.
+pub(crate) fn deliveries(ended: Vec<Ended>, owing: Vec<(Key, Ended)>) -> Vec<Delivery> {
+    let mut deliveries: Vec<Delivery> = ended.into_iter().map(Delivery::from).collect();
     let mut places: BTreeMap<Ended, usize> =
-        work.iter().enumerate().map(|(place, telling)| (telling.ended.clone(), place)).collect();
+        deliveries.iter().enumerate().map(|(place, delivery)| (delivery.ended.clone(), place)).collect();
     for (row, ended) in owing {
         let place = *places.entry(ended.clone()).or_insert_with(|| {
-            work.push(ended.into());
-            work.len() - 1
+            deliveries.push(ended.into());
+            deliveries.len() - 1
         });
-        work[place].rows.push(row);
+        deliveries[place].rows.push(row);
     }
-    work
+    deliveries
 }
 
 /// What fails here is owed still, and found by a later sweep.
-pub(crate) async fn tell_all(app: &App, sellers: &Sellers, work: Vec<Telling>, patience: Patience) {
+pub(crate) async fn tell_all(app: &App, sellers: &Sellers, deliveries: Vec<Delivery>, patience: Patience) {
     let begin_until = patience.begin_until.and_then(|until| until.checked_sub(TELLING).ok());
     let patience = Patience { begin_until, ..patience };
-    let lines = work.into_iter().map(|telling| (telling.ended.0.clone(), telling));
+    let lines = deliveries.into_iter().map(|delivery| (delivery.ended.0.clone(), delivery));
     let mut tellings = Box::pin(side_by_side(
         lines,
         |_| AT_ONCE,
-        |Telling { ended: (seller, id), rows }| async move {
+        |Delivery { ended: (seller, id), rows }| async move {
             if late(app, patience) {
                 return;
             }
             let told = async {
                 let Some(known) = sellers.get(seller.as_str()) else { return put_off(app, &rows).await };
-                let told = Box::pin(tell(app, known, &id, patience)).await;
-                let told = told.inspect_err(|error| tracing::error!(error = %error, "write_back.not_told"));
-                if told.unwrap_or_default() == Told::default() {
+                let outcome = Box::pin(tell(app, known, &id, patience)).await;
+                let outcome = outcome.inspect_err(|error| tracing::error!(error = %error, "write_back.not_told"));
+                if outcome.unwrap_or_default() == Told::default() {
                     for row in &rows {
                         reschedule(app, row).await;
                     }

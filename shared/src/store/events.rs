@@ -22,7 +22,7 @@ use aws_sdk_dynamodb::{
 #[derive(Clone, Debug)]
 pub struct Events {
     pub client: Client,
-    /// For what is sent to us once.
+    /// For events whose sender does not retry.
     patient: Client,
     pub table: String,
     recent: Recent,
@@ -120,7 +120,7 @@ impl Events {
         Ok(if self.transact(self.client_for(event), parts).await? { Stored::New } else { Stored::Duplicate })
     }
 
-    /// A page sends again what was not taken; a vendor sends once.
+    /// Pages retry; vendors send a webhook once.
     fn client_for(&self, event: &Event) -> &Client {
         if event.trust == Trust::Claimed { &self.client } else { &self.patient }
     }

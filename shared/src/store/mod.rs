@@ -97,7 +97,7 @@ fn done<T, E: ProvideErrorMetadata, R>(table: &str, sent: Result<T, SdkError<E, 
 enum Cancelled {
     /// The first part, in order, whose condition failed.
     Condition(usize),
-    /// Another transaction was at the same items, or a table was throttled. What is seen of it has been tried again.
+    /// A conflict with another transaction, or throttling. The client has already retried it.
     Passing,
 }
 

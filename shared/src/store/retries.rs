@@ -1,4 +1,4 @@
-//! What DynamoDB is asked again: a write that met another, or a transaction that was cancelled for a passing reason; and how long for.
+//! Retries of DynamoDB calls: which refusals are temporary, and how many attempts a client makes.
 
 use super::{Cancelled, cancelled_for};
 use aws_sdk_dynamodb::{
@@ -21,12 +21,12 @@ pub(super) const CONFLICT: &str = "TransactionConflictException";
 /// The first pause is at most this long, each further one twice as long, up to the longest.
 const FIRST_PAUSE: Duration = Duration::from_millis(25);
 const LONGEST_PAUSE: Duration = Duration::from_secs(1);
-/// Pauses of 1.3 s together, on average.
+/// 1.3 s of pauses in all, on average.
 const SOME: u32 = 8;
-/// More than fit into the time of one call, which ends them.
+/// More than fit into the time limit of one call.
 const ALL: u32 = 1000;
 
-/// Reads what the SDK's own classifiers do not: why a transaction was cancelled, and that a write met one.
+/// Classifies what the SDK's own classifiers do not know: why a transaction was cancelled, and a conflict of a single write.
 #[derive(Debug)]
 pub struct PassingRefusal;
 
@@ -51,18 +51,18 @@ impl ClassifyRetry for PassingRefusal {
     }
 }
 
-/// The same client for triggers and bookings, whose senders may not send again: it outlasts some refusals in a row. A delivery of a hundred
-/// still ends within its invocation when no call succeeds.
+/// The same client with some more attempts, for triggers and bookings: their senders may not retry. Few enough that a batch of
+/// a hundred triggers ends within its invocation although no call succeeds.
 pub fn persistent(client: &Client) -> Client {
     with_attempts(client, SOME)
 }
 
-/// The same client for what nobody sends again: it tries until the time of the call is over.
+/// The same client, which retries until the call times out: for what its sender never sends again.
 pub fn patient(client: &Client) -> Client {
     with_attempts(client, ALL)
 }
 
-/// No quota of retries ends them before.
+/// No retry quota applies.
 fn with_attempts(client: &Client, attempts: u32) -> Client {
     let retries = RetryConfig::standard()
         .with_max_attempts(attempts)
