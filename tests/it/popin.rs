@@ -87,6 +87,33 @@ async fn a_confirmation_of_another_phone_or_time_asks_a_person() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn join_url_is_kept_up_to_2048_bytes_and_booking_goes_on_without_a_longer_one() {
+    for (length, kept) in [(2048, true), (2049, false), (500_000, false)] {
+        let samples = Arc::new(Samples::default());
+        let shop = shop(&samples).await;
+        let link = format!("https://live.popin.to/{}", "a".repeat(length - "https://live.popin.to/".len()));
+        let answer = sample("capture.answer").replace("https://live.popin.to/8131-a157", &link);
+        *samples.instead.lock().unwrap() = Some(("capture", answer));
+        let reply = shop.book("k1", Some(10), &wanted()).await;
+        assert_eq!((reply.status.as_u16(), &reply.body["state"]), (201, &json!("scheduled")), "{length}");
+        assert_eq!(reply.body["join_url"].as_str(), kept.then_some(link.as_str()), "{length}");
+        let captured = samples.asked.lock().unwrap().iter().filter(|(endpoint, _)| endpoint == "capture").count();
+        assert_eq!(captured, 1, "{length}");
+    }
+}
+
+#[tokio::test(start_paused = true)]
+async fn time_in_a_confirmation_that_no_item_can_hold_is_not_stored() {
+    let samples = Arc::new(Samples::default());
+    let shop = shop(&samples).await;
+    let answer = sample("schedule.answer").replace("+919000000001", "+919000000002");
+    let answer = answer.replace("Nov 24 | 01:00 PM", &"Nov 24 | 01:00 PM ".repeat(30_000));
+    *samples.instead.lock().unwrap() = Some(("schedule", answer));
+    let reply = shop.book("k1", Some(10), &wanted()).await;
+    assert_eq!((&reply.body["state"], &reply.body["reason"]), (&json!("needs_human"), &json!("reply_disagrees")));
+}
+
+#[tokio::test(start_paused = true)]
 async fn slots_that_cannot_be_read_are_a_failure_and_no_empty_diary() {
     for (from, to) in [("Asia/Kolkata", "Mars/Olympus"), (" PM", ""), ("Tue, 24", "Mon, 24")] {
         let samples = Arc::new(Samples::default());

@@ -95,9 +95,14 @@ impl<'a> Client<'a> {
         };
         let answer = self.call(Method::POST, "capture", Some(&body)).await?;
         let id = wire::id(answer.get("customer_id")).and_then(|id| CustomerId::parse(id).ok());
-        let join_url = answer.get("url").and_then(Value::as_str).filter(|url| !url.is_empty());
         match (wire::status(&answer), id) {
-            (Some(true), Some(id)) => Ok(Customer { id, join_url: join_url.map(|url| Sensitive::new(url.to_owned())) }),
+            (Some(true), Some(id)) => {
+                let join_url = wire::join_url(&answer);
+                if join_url == Err(wire::TooLong) {
+                    tracing::warn!("popin.join_url_too_long");
+                }
+                Ok(Customer { id, join_url: join_url.ok().flatten().map(|url| Sensitive::new(url.to_owned())) })
+            }
             (Some(false), _) => Err(Failure::Refused(wire::message(&answer))),
             (Some(true) | None, _) => Err(Failure::Unanswered),
         }

@@ -76,6 +76,23 @@ pub fn id(value: Option<&Value>) -> Option<String> {
     }
 }
 
+/// In bytes. A longer link cannot be stored with its booking, and every try to do so would capture the lead again.
+const MOST_JOIN_URL: usize = 2048;
+
+/// In bytes, of a time that Popin repeats: it is stored where it differs from ours.
+const MOST_TIME: usize = 200;
+
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub struct TooLong;
+
+/// The link of a captured lead; `None` when there is none.
+pub fn join_url(body: &Value) -> Result<Option<&str>, TooLong> {
+    match body.get("url").and_then(Value::as_str).filter(|url| !url.is_empty()) {
+        Some(url) if url.len() > MOST_JOIN_URL => Err(TooLong),
+        url => Ok(url),
+    }
+}
+
 /// `None` when there is no `availability` to be read: an error body, not an empty diary.
 pub fn availability(body: &Value) -> Option<Availability> {
     let days = listed(body.get("availability").filter(|days| !days.is_null())?)?;
@@ -106,7 +123,8 @@ fn listed(value: &Value) -> Option<Vec<&Value>> {
 
 pub fn scheduled(body: &Value) -> Scheduled {
     let text = |value: Option<&Value>| value.and_then(Value::as_str).filter(|text| !text.is_empty()).map(str::to_owned);
-    Scheduled { phone: text(body.get("data")), time: text(body.pointer("/schedule/data/time")) }
+    let time = text(body.pointer("/schedule/data/time")).filter(|time| time.len() <= MOST_TIME);
+    Scheduled { phone: text(body.get("data")), time }
 }
 
 /// Popin's message to a person: bounded, and without long runs of digits, which would be somebody's number.
