@@ -310,6 +310,35 @@ async fn a_slot_that_popin_refuses_leaves_the_diary_and_the_next_one_is_taken() 
 }
 
 #[tokio::test(start_paused = true)]
+async fn second_refusal_of_a_person_in_a_row_hides_no_slot_from_others() {
+    for insists in [false, true] {
+        let shop = Shop::open().await;
+        let order = FaultOrder { times: 3, ..FaultOrder::new(Target::Schedule, Fault::Refuse) };
+        shop.world.sim.add_fault(order);
+        let offered = shop.slots("?limit=4").await.body["slots"].clone();
+        if insists {
+            for n in 0..3 {
+                let wanted = at(lead(1), offered[n]["start"].as_str().unwrap(), "refuse");
+                assert_eq!(shop.book(&format!("k{n}"), Some(10), &wanted).await.code(), "slot_taken");
+                shop.advance(2);
+                let first = if n == 0 { 1 } else { 0 };
+                assert_eq!(shop.slots("?limit=1").await.body["slots"][0], offered[first], "after {n}");
+            }
+        } else {
+            assert_eq!(shop.book("k1", Some(10), &lead(1)).await.body["slot"], offered[3]);
+            shop.advance(2);
+            assert_eq!(shop.slots("?limit=3").await.body["slots"], json!([offered[0], offered[1], offered[2]]));
+        }
+        // Another person's refusal hides the slot as ever, and only that one.
+        shop.world.sim.add_fault(FaultOrder::new(Target::Schedule, Fault::Refuse));
+        let other = at(lead(2), offered[1]["start"].as_str().unwrap(), "refuse");
+        assert_eq!(shop.book("other", Some(10), &other).await.code(), "slot_taken");
+        shop.advance(2);
+        assert_eq!(shop.slots("?limit=2").await.body["slots"], json!([offered[0], offered[2]]));
+    }
+}
+
+#[tokio::test(start_paused = true)]
 async fn whoever_insists_on_a_slot_that_popin_refuses_is_offered_others_noted_or_not() {
     for noted in [true, false] {
         let shop = Shop::open().await;
@@ -450,6 +479,41 @@ async fn what_popin_did_not_do_is_tried_again_and_given_up_in_the_end() {
     }
     let end = shop.booking(&booking).await.body;
     assert_eq!((&end["state"], &end["reason"]), (&json!("needs_human"), &json!("popin_unavailable")));
+}
+
+#[tokio::test(start_paused = true)]
+async fn booking_whose_time_ran_out_in_a_pause_gets_one_more_try() {
+    for (works, ends) in [(true, "scheduled"), (false, "needs_human")] {
+        let shop = Shop::with(sellers(|seller| seller["booking"] = json!({"give_up_seconds": 300}))).await;
+        shop.tick("slot-cache").await;
+        let pause =
+            FaultOrder { seconds: Some(7200), ..FaultOrder::new(Target::Capture, Fault::UnavailableRetryAfter) };
+        shop.world.sim.add_fault(pause.clone());
+        let booking = id(&shop.book("k1", Some(10), &lead(1)).await);
+        // Another one finds the circuit breaker open.
+        let other = id(&shop.book("k2", Some(10), &lead(2)).await);
+        for _ in 0..119 {
+            shop.advance(60);
+            shop.tick("booking-worker").await;
+        }
+        for booking in [&booking, &other] {
+            assert_eq!(shop.booking(booking).await.body["state"], "requested");
+        }
+        assert_eq!(calls(&shop, Endpoint::Capture), 1);
+        if !works {
+            shop.world.sim.add_fault(FaultOrder { times: 0, ..pause });
+        }
+        for _ in 0..40 {
+            shop.advance(60);
+            shop.tick("slot-cache").await;
+            shop.tick("booking-worker").await;
+        }
+        for booking in [&booking, &other] {
+            assert_eq!(shop.booking(booking).await.body["state"], ends);
+        }
+        let tries = calls(&shop, Endpoint::Capture);
+        assert!(if works { tries == 3 } else { (2..=3).contains(&tries) }, "{tries}");
+    }
 }
 
 #[tokio::test(start_paused = true)]

@@ -12,7 +12,7 @@ use crate::{
     model::{
         backoff::Backoff,
         booking::{Booking, Lease, Step},
-        diary::{Diary, Slot},
+        diary::{Diary, Phantom, Slot},
         ids::BookingId,
         offer::Offered,
         phone::Phone,
@@ -137,6 +137,13 @@ async fn walk(run: &mut Worker<'_>, mut booking: Booking) -> Result<Booking, sto
     }
 }
 
+/// How long a booking waits after a failure, and the part of it that Popin asked for.
+#[derive(Clone, Copy, Debug)]
+struct Wait {
+    wait: SignedDuration,
+    asked: Option<SignedDuration>,
+}
+
 /// Whether the loop goes on.
 enum Done {
     On(Booking),
@@ -173,8 +180,8 @@ impl<'a> Worker<'a> {
 
     /// The booking waits for its turn.
     async fn hold_back(&self, mut booking: Booking, later: Later, now: Timestamp) -> Result<Booking, store::Error> {
-        if later.ill {
-            booking.failing_since.get_or_insert(now);
+        if let Some(until) = later.paused_until {
+            booking.paused(until, &self.desk.seller.booking, now);
         }
         let due = self.due(&booking, later.until, now);
         self.pause(booking, due).await
@@ -263,17 +270,38 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Popin refused a slot that it had offered: it leaves the diary at once, and the booking takes another or ends.
+    /// Popin refused a slot that it had offered: the booking takes another or ends.
     async fn refused(&mut self, booking: Booking) -> Result<Done, store::Error> {
         self.refused += 1;
         if let Some(held) = booking.state.held() {
             // The refusal itself matters more than the note of it.
             let now = self.desk.clock.now();
-            if let Err(error) = self.desk.slots.add_phantom(self.desk.id, held.slot.start, now).await {
+            if let Err(error) = self.note_refusal(&booking, held.slot.start, now).await {
                 tracing::warn!(booking.id = %booking.id, error = %error, "phantom.not_noted");
             }
         }
         self.let_go(booking, Outcome::SlotRefused).await
+    }
+
+    /// The slot leaves the diary at once. A person who was refused another one just before is what Popin refuses, and not
+    /// the slots: both are shown to the others again.
+    async fn note_refusal(&self, booking: &Booking, start: Timestamp, now: Timestamp) -> Result<(), store::Error> {
+        let Desk { slots, id, .. } = self.desk;
+        let diary = slots.read(id, now, Read::Consistent).await?;
+        let mut refused_before = !booking.refused_slots.is_empty();
+        for earlier in diary.refusals(&booking.person, start, now) {
+            refused_before = true;
+            if earlier.hidden {
+                slots.put_phantom(id, &Phantom { hidden: false, ..earlier.clone() }).await?;
+            }
+        }
+        let phantom = Phantom { start, at: now, person: Some(booking.person.clone()), hidden: !refused_before };
+        // What another person was refused stays as it was noted.
+        let of_others = diary.phantoms.iter().any(|other| other.start == start && other.person != phantom.person);
+        if phantom.hidden || !of_others {
+            slots.put_phantom(id, &phantom).await?;
+        }
+        Ok(())
     }
 
     /// The held slot is no more: another one, or the end for a caller who wanted no other.
@@ -298,18 +326,22 @@ impl<'a> Worker<'a> {
     async fn fail(&self, mut booking: Booking, failure: &Failure) -> Result<Done, store::Error> {
         let now = self.desk.clock.now();
         tracing::warn!(booking.id = %booking.id, seller = %booking.seller, popin.failure = failure.code(), "booking.waits");
-        booking.failed(now);
-        let wait = self.wait(booking.failures, failure);
+        let Wait { wait, asked } = self.wait(booking.failures + 1, failure);
+        if self.is_in() {
+            booking.failed(asked, &self.desk.seller.booking, now);
+        } else {
+            booking.failed_without_call(now);
+        }
         let due = self.due(&booking, now + wait, now);
         Ok(Done::Paused(self.pause(booking, due).await?))
     }
 
-    fn wait(&self, failures: u32, failure: &Failure) -> SignedDuration {
+    fn wait(&self, failures: u32, failure: &Failure) -> Wait {
         if matches!(failure, Failure::Credentials) {
             tracing::error!(seller = %self.desk.id, "popin.credentials_refused");
         }
         let asked = failure.retry_after(self.desk.clock.now());
-        Backoff::ATTEMPT.wait(failures, self.desk.random.chance(), asked)
+        Wait { wait: Backoff::ATTEMPT.wait(failures, self.desk.random.chance(), asked), asked }
     }
 }
 

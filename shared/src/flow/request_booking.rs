@@ -188,6 +188,7 @@ fn booking(
         asks: 0,
         failures: 0,
         failing_since: None,
+        paused_until: None,
         refused_slots: Vec::new(),
         witnessed_at: None,
         said: Vec::new(),

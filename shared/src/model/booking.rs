@@ -15,6 +15,10 @@ const SCHEDULING: &str = "scheduling";
 /// How long a booking at rest is kept.
 pub const KEPT: SignedDuration = SignedDuration::from_hours(90 * 24);
 
+/// How long after a pause a booking that has failed for too long may still be tried: others come before it, and the slots
+/// have to be fetched.
+const LAST_TRY: SignedDuration = SignedDuration::from_mins(15);
+
 /// Who works on a booking, and until when nobody else may.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Lease {
@@ -51,6 +55,8 @@ pub struct Booking {
     /// Failures in a row in which nothing was done, and since when.
     pub failures: u32,
     pub failing_since: Option<Timestamp>,
+    /// Until when Popin asked for a pause, or the circuit breaker makes one, since the last try.
+    pub paused_until: Option<Timestamp>,
     /// Slots that Popin refused to this booking.
     pub refused_slots: Vec<Timestamp>,
     /// When Popin's webhook told of the call.
@@ -90,7 +96,7 @@ pub enum Step {
 
 impl Booking {
     pub fn next_step(&self, rules: &BookingRules, now: Timestamp) -> Step {
-        let gives_up = self.failing_since.is_some_and(|since| now.duration_since(since) >= rules.give_up);
+        let gives_up = self.gives_up_at(rules).is_some_and(|at| at <= now);
         match &self.state {
             State::Requested | State::Captured { .. } | State::SlotHeld { .. } if gives_up => {
                 Step::GiveUp(HumanReason::PopinUnavailable)
@@ -146,6 +152,7 @@ impl Booking {
         if !matches!(outcome, Outcome::NotDone | Outcome::Asking | Outcome::SlotPicked(_) | Outcome::SlotPassed) {
             next.failures = 0;
             next.failing_since = None;
+            next.paused_until = None;
         }
         next.hear(&outcome, now);
         next.state = self.state.clone().after(outcome)?;
@@ -192,10 +199,31 @@ impl Booking {
         }
     }
 
-    /// One more failure in which nothing was done.
-    pub fn failed(&mut self, now: Timestamp) {
+    /// One more failure in which nothing was done. `asked` is the pause that Popin asked for.
+    pub fn failed(&mut self, asked: Option<SignedDuration>, rules: &BookingRules, now: Timestamp) {
+        let since = self.failed_without_call(now);
+        // One that failed for too long had its last try just now.
+        self.paused_until = asked.filter(|_| now < since + rules.give_up).map(|pause| now + pause);
+    }
+
+    /// The same before Popin was called, for want of slots: a pause that ended is still followed by a try.
+    pub fn failed_without_call(&mut self, now: Timestamp) -> Timestamp {
         self.failures += 1;
-        self.failing_since.get_or_insert(now);
+        *self.failing_since.get_or_insert(now)
+    }
+
+    /// A pause of Popin's keeps it from being tried. Once it has failed for too long, pauses add `give_up` at most: else a
+    /// Popin that pauses again and again would keep it for ever.
+    pub fn paused(&mut self, until: Timestamp, rules: &BookingRules, now: Timestamp) {
+        let over = *self.failing_since.get_or_insert(now) + rules.give_up;
+        let until = if now < over { until } else { until.min(over + rules.give_up) };
+        self.paused_until = self.paused_until.max(Some(until));
+    }
+
+    /// When it ends without a call if it goes on to fail: not before it could be tried after a pause.
+    pub fn gives_up_at(&self, rules: &BookingRules) -> Option<Timestamp> {
+        let over = self.failing_since? + rules.give_up;
+        Some(self.paused_until.map_or(over, |until| over.max(until + LAST_TRY)))
     }
 
     /// A line of history for every change of state.

@@ -43,15 +43,28 @@ pub struct Claim {
     pub booking: BookingId,
 }
 
+/// A slot that Popin refused after offering it.
+#[derive(Clone, Debug, PartialEq, Eq)]
+pub struct Phantom {
+    pub start: Timestamp,
+    pub at: Timestamp,
+    /// A keyed hash of the lead's number; `None` where an older release noted it.
+    pub person: Option<String>,
+    /// Whether it stays hidden until a newer snapshot offers it again. Not where Popin refuses the lead whatever the slot.
+    pub hidden: bool,
+}
+
 /// All that one read of a seller's partition tells.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Diary {
     pub snapshot: Option<Snapshot>,
     pub refresh: Refresh,
     pub claims: Vec<Claim>,
-    /// Slots that Popin refused after offering them, and when: they stay hidden until a newer snapshot offers them again.
-    pub phantoms: Vec<(Timestamp, Timestamp)>,
+    pub phantoms: Vec<Phantom>,
 }
+
+/// Refusals of one person this close together are the lead's fault.
+const REFUSALS_KEPT: SignedDuration = SignedDuration::from_hours(24);
 
 /// What a seller lays down about slots.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -83,10 +96,18 @@ impl Diary {
             *held.entry(claim.start).or_default() += 1;
         }
         let opens = now + rules.lead;
-        let phantom = move |start| self.phantoms.iter().any(|&(slot, at)| slot == start && at >= snapshot.fetched_at);
+        let hidden = |phantom: &Phantom| phantom.hidden && phantom.at >= snapshot.fetched_at;
+        let phantom = move |start| self.phantoms.iter().any(|phantom| phantom.start == start && hidden(phantom));
         let ahead = snapshot.offer.slots().filter(move |slot| slot.start > now && slot.start >= opens);
         let has_room = move |start| held.get(&start).copied().unwrap_or(0) < rules.capacity;
         ahead.filter(move |slot| has_room(slot.start) && !phantom(slot.start))
+    }
+
+    /// The other slots that Popin refused to the same person within a day.
+    pub fn refusals(&self, person: &str, start: Timestamp, now: Timestamp) -> impl Iterator<Item = &Phantom> {
+        let recent = move |phantom: &&Phantom| now.duration_since(phantom.at) < REFUSALS_KEPT;
+        let of_person = move |phantom: &&Phantom| phantom.person.as_deref() == Some(person) && phantom.start != start;
+        self.phantoms.iter().filter(recent).filter(of_person)
     }
 
     /// The lowest place in a slot that none of our bookings holds.

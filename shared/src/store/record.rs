@@ -49,6 +49,8 @@ struct Document {
     failures: u32,
     #[serde(default, skip_serializing_if = "Option::is_none")]
     failing_since: Option<Timestamp>,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    paused_until: Option<Timestamp>,
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     refused_slots: Vec<Timestamp>,
     #[serde(default, skip_serializing_if = "Option::is_none")]
@@ -170,6 +172,7 @@ fn document(booking: &Booking) -> Document {
         asks: booking.asks,
         failures: booking.failures,
         failing_since: booking.failing_since,
+        paused_until: booking.paused_until,
         refused_slots: booking.refused_slots.clone(),
         witnessed_at: booking.witnessed_at,
         said: booking.said.iter().map(said_document).collect(),
@@ -241,6 +244,7 @@ pub(super) fn read(table: &str, item: &Item) -> Result<Booking, Error> {
         asks: document.asks,
         failures: document.failures,
         failing_since: document.failing_since,
+        paused_until: document.paused_until,
         refused_slots: document.refused_slots,
         witnessed_at: document.witnessed_at,
         said: document.said.into_iter().map(said).collect::<Option<_>>().ok_or_else(|| read.corrupt("said"))?,

@@ -7,7 +7,7 @@ use super::{
 };
 use crate::model::{
     booking::Booking,
-    diary::{Claim, Diary, Refresh, Snapshot},
+    diary::{Claim, Diary, Phantom, Refresh, Snapshot},
     ids::{BookingId, SellerId},
     instant,
     offer::Offer,
@@ -83,7 +83,12 @@ impl Slots {
                 booking: BookingId::parse(read.text("booking")?).map_err(|_| read.corrupt("booking"))?,
             });
         } else if let Some(start) = sk.strip_prefix(keys::PHANTOM).filter(|_| live) {
-            diary.phantoms.push((start.parse().map_err(|_| read.corrupt("sk"))?, read.time("at")?));
+            diary.phantoms.push(Phantom {
+                start: start.parse().map_err(|_| read.corrupt("sk"))?,
+                at: read.time("at")?,
+                person: read.maybe_text("person").map(str::to_owned),
+                hidden: read.maybe_text("shown").is_none(),
+            });
         }
         Ok(())
     }
@@ -171,11 +176,17 @@ impl Slots {
         done(&self.table, update.send().await).map(drop)
     }
 
-    /// A slot that Popin refused leaves the diary at once.
-    pub async fn add_phantom(&self, seller: &SellerId, start: Timestamp, at: Timestamp) -> Result<(), Error> {
-        let mut item = keyed(keys::phantom(seller, start));
-        item.insert("at".into(), s(instant::millis(at)));
-        item.insert("expires_at".into(), n((start + CLAIM_KEPT).as_second()));
+    /// A slot that Popin refused leaves the diary at once, or is in it again.
+    pub async fn put_phantom(&self, seller: &SellerId, phantom: &Phantom) -> Result<(), Error> {
+        let mut item = keyed(keys::phantom(seller, phantom.start));
+        item.insert("at".into(), s(instant::millis(phantom.at)));
+        item.insert("expires_at".into(), n((phantom.start + CLAIM_KEPT).as_second()));
+        if let Some(person) = &phantom.person {
+            item.insert("person".into(), s(person));
+        }
+        if !phantom.hidden {
+            item.insert("shown".into(), s("yes"));
+        }
         let sent = self.client.put_item().table_name(&self.table).set_item(Some(item)).send().await;
         sent.map(drop).map_err(|error| Error::of(&self.table, &error))
     }

@@ -53,6 +53,7 @@ scenarios! {
     "again after a booking that ended with nothing" in_place_of_the_refused, or "scheduled";
     "Popin refuses the slot: the next" next_slot;
     "Popin refuses the slot: no other is wanted" no_other_slot;
+    "Popin refuses two slots to one person" two_slots_refused;
     "the one slot was never offered" never_offered;
     "nothing is free" nothing_free;
     "no diary yet" no_diary;
@@ -173,6 +174,13 @@ async fn no_other_slot(stage: &Stage) {
     open(stage).await;
     stage.fault(FaultOrder::new(Target::Schedule, Fault::Refuse));
     stage.ask(1, Way::Waits(10), at("2026-11-23T05:00:00Z")).await;
+    goes_on(stage, 2).await;
+}
+
+async fn two_slots_refused(stage: &Stage) {
+    open(stage).await;
+    stage.fault(FaultOrder { times: 2, ..FaultOrder::new(Target::Schedule, Fault::Refuse) });
+    stage.ask(1, Way::Waits(10), ANY()).await;
     goes_on(stage, 2).await;
 }
 

@@ -42,8 +42,8 @@ enum Verdict {
 /// Not now.
 pub(super) struct Later {
     pub(super) until: Timestamp,
-    /// Popin does not work, which counts against the booking's own patience.
-    pub(super) ill: bool,
+    /// Popin does not work and is left alone until then, which counts against the booking's own patience.
+    pub(super) paused_until: Option<Timestamp>,
 }
 
 impl Worker<'_> {
@@ -68,8 +68,10 @@ impl Worker<'_> {
                 self.turn.entered = Some(failures);
                 Ok(None)
             }
-            Entry::Full => Ok(Some(Later { until: now + LEAST_FULL + self.spread(SPREAD_FULL), ill: false })),
-            Entry::Closed { until } => Ok(Some(Later { until: until + self.spread(SPREAD_OPEN), ill: true })),
+            Entry::Full => Ok(Some(Later { until: now + LEAST_FULL + self.spread(SPREAD_FULL), paused_until: None })),
+            Entry::Closed { until } => {
+                Ok(Some(Later { until: until + self.spread(SPREAD_OPEN), paused_until: Some(until) }))
+            }
         }
     }
 

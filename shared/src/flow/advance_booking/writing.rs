@@ -1,6 +1,6 @@
 //! How a worker writes down what happened: nobody's word is lost, and nobody's is written over.
 
-use super::{Done, Worker};
+use super::{Done, Wait, Worker};
 use crate::{
     model::{
         booking::{Booking, Lease, Step},
@@ -8,7 +8,7 @@ use crate::{
     },
     store::{self, bookings::Saved},
 };
-use jiff::{SignedDuration, Timestamp};
+use jiff::Timestamp;
 
 /// A store that failed is tried this often again when Popin's definite answer is at stake.
 const FACT_TRIES: u32 = 3;
@@ -16,7 +16,7 @@ const FACT_TRIES: u32 = 3;
 impl Worker<'_> {
     /// No wait is longer than the booking's patience, nor than its slot: at either, something is to be decided.
     pub(super) fn due(&self, booking: &Booking, due: Timestamp, now: Timestamp) -> Timestamp {
-        let gives_up = booking.failing_since.map(|since| since + self.desk.seller.booking.give_up);
+        let gives_up = booking.gives_up_at(&self.desk.seller.booking);
         let begins = match &booking.state {
             State::SlotHeld { held, .. } => Some(held.slot.start),
             State::Requested
@@ -55,7 +55,7 @@ impl Worker<'_> {
         &mut self,
         mut booking: Booking,
         outcome: Outcome,
-        wait: Option<SignedDuration>,
+        wait: Option<Wait>,
     ) -> Result<Wrote, store::Error> {
         let asked = booking.clone();
         let mut tries = 0;
@@ -102,12 +102,12 @@ impl Worker<'_> {
     }
 
     /// Who has the booking after this write: nobody when it rests or waits, we for another lease otherwise.
-    pub(super) fn hand_over(&self, next: &mut Booking, wait: Option<SignedDuration>, now: Timestamp) {
+    pub(super) fn hand_over(&self, next: &mut Booking, wait: Option<Wait>, now: Timestamp) {
         let rules = &self.desk.seller.booking;
         if let Some(wait) = wait {
-            next.failed(now);
+            next.failed(wait.asked, rules, now);
             next.lease = None;
-            next.due_at = Some(self.due(next, now + wait, now));
+            next.due_at = Some(self.due(next, now + wait.wait, now));
             return;
         }
         match next.next_step(rules, now) {

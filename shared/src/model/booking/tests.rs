@@ -75,6 +75,7 @@ fn booking(state: State) -> Booking {
         asks: 0,
         failures: 0,
         failing_since: None,
+        paused_until: None,
         refused_slots: Vec::new(),
         witnessed_at: None,
         said: Vec::new(),
@@ -115,8 +116,8 @@ fn every_ask_is_counted_and_one_that_did_nothing_is_no_attempt() {
 fn only_what_popin_answered_ends_a_row_of_failures() {
     let failing = |state| {
         let mut booking = booking(state);
-        booking.failed(at(5));
-        booking.failed(at(9));
+        booking.failed(None, &rules(), at(5));
+        booking.failed(None, &rules(), at(9));
         assert_eq!((booking.failures, booking.failing_since), (2, Some(at(5))));
         booking
     };
@@ -169,6 +170,34 @@ fn a_step_follows_from_the_state_and_the_time_to_the_second() {
     assert_eq!((of(&tired, State::Requested, 0), of(&tired, doubt(), 0)), (Step::Capture, Step::Wait(at(60))));
     let less = |booking: &mut Booking| booking.attempts = 2;
     assert_eq!(of(&less, slot_held(), 0), Step::Ask);
+}
+
+#[test]
+fn booking_is_tried_once_more_after_a_pause_before_it_is_given_up() {
+    let unavailable = Step::GiveUp(HumanReason::PopinUnavailable);
+    let gives_up = |booking: &Booking, now| booking.next_step(&rules(), at(now)) == unavailable;
+    let asked = |pause: i64| Some(seconds(pause));
+    let mut paused = booking(State::Requested);
+    paused.failed(asked(1000), &rules(), at(5));
+    assert!(!gives_up(&paused, 305) && !gives_up(&paused, 1005 + 899) && gives_up(&paused, 1005 + 900));
+    // Without slots nobody calls Popin, so the try is still to come.
+    paused.failed_without_call(at(1010));
+    assert!(!gives_up(&paused, 1011));
+    // The try: no pause that it meets is waited for.
+    paused.failed(asked(1000), &rules(), at(1011));
+    assert!(gives_up(&paused, 1011));
+    // A try in time is followed by another one as usual.
+    let mut early = booking(State::Requested);
+    early.failed(asked(10), &rules(), at(5));
+    assert!(!gives_up(&early, 304));
+    early.failed(None, &rules(), at(20));
+    assert!(gives_up(&early, 305));
+    // Pauses of others that come one after the other end some time.
+    let mut others = booking(State::Requested);
+    for now in [5, 205, 405, 605, 805] {
+        others.paused(at(now + 200), &rules(), at(now));
+    }
+    assert!(!gives_up(&others, 605 + 899) && gives_up(&others, 605 + 900));
 }
 
 #[test]
