@@ -19,7 +19,9 @@ from samtranslator.parser.parser import Parser
 from samtranslator.translator.translator import Translator
 
 ROOT = Path(__file__).resolve().parents[2]
-ENV_NAMES = {"ANONYMOUS_WRITE_UNITS", "EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "LOG_LEVEL"}
+ENV_NAMES = {"ANONYMOUS_WRITE_UNITS", "EVENTS_TABLE", "SLOTS_TABLE", "BOOKINGS_TABLE", "SELLERS_SECRET_ARN", "PUBLIC_SELLERS_SECRET_ARN", "LOG_LEVEL"}
+# Whom anyone can call reads no credential of a caller, of Popin or of a CRM.
+PUBLIC = {"CollectFunction", "SlotsApiFunction"}
 # The only wildcards, each argued where it stands in the template: role and Sid.
 ARGUED = {("BookingWorkerRole", "ListStreams"), ("ReleaseCheckRole", "AskNewVersions"), ("CodeDeployRole", "ReadAlarms")}
 # What a mapping asks of a stream in its function's name; of the table it lists the streams.
@@ -205,7 +207,10 @@ def check_environment(sam, name, f):
     env = f.get("Environment", {}).get("Variables", {})
     require(env.keys() <= ENV_NAMES, name, f"has variables that nobody reads: {sorted(env.keys() - ENV_NAMES)}")
     require(env.get("LOG_LEVEL") == {"Ref": "LogLevel"}, name, "LOG_LEVEL is not the parameter")
-    require(env.get("SELLERS_SECRET_ARN") == {"Ref": "SellersSecret"}, name, "SELLERS_SECRET_ARN is not the secret")
+    secret = "PublicSellersSecret" if name in PUBLIC else "SellersSecret"
+    variable = "PUBLIC_SELLERS_SECRET_ARN" if name in PUBLIC else "SELLERS_SECRET_ARN"
+    told = {v: env[v] for v in env if v.endswith("_SECRET_ARN")}
+    require(told == {variable: {"Ref": secret}}, name, f"is told of {told}, and not of {secret} by {variable}")
     told = set()
     for variable in env.keys() & {v for v in ENV_NAMES if v.endswith("_TABLE")}:
         table = variable.removesuffix("_TABLE").capitalize() + "Table"
@@ -214,8 +219,8 @@ def check_environment(sam, name, f):
     grants = {(action, resource) for action, resource in granted(sam.role(f.get("Role"))) if action not in STREAM_ACTIONS}
     opened = {t for t in sam.of("AWS::DynamoDB::Table") for _, r in grants if f'"{t}"' in r or f"{{{t}.Arn}}" in r}
     require(told == opened, name, f"is told of {sorted(told)}, and may use {sorted(opened)}")
-    secret = ("secretsmanager:GetSecretValue", '{"Ref": "SellersSecret"}')
-    require(secret in grants, name, "may not read the sellers")
+    read = {g for g in grants if g[0].startswith("secretsmanager:")}
+    require(read == {("secretsmanager:GetSecretValue", json.dumps({"Ref": secret}))}, name, f"may read {sorted(read)}, and not just the {secret}")
 
 
 def check_roles(sam, functions, cloud):

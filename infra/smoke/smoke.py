@@ -79,6 +79,8 @@ def template():
         resource.pop("UpdatePolicy", None)
         properties = resource.get("Properties", {})
         if resource["Type"] == "AWS::Lambda::Function":
+            # Popin is this machine's.
+            properties["Environment"]["Variables"]["ALLOW_PRIVATE_ADDRESSES"] = "true"
             name = properties["FunctionName"]["Fn::Sub"].removeprefix("${AWS::StackName}-")
             name = BINARIES.get(name, name)
             properties["Code"] = {"S3Bucket": "packages", "S3Key": f"{name}.zip"}
@@ -147,10 +149,17 @@ class Stack:
             "acme": {
                 "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [KEY],
                 "popin": {"base_url": f"{self.popin}/api/v1", "api_key": DEMO.format("api-key"), "token": DEMO.format("token")},
+                "person_key": "smoke-person-key-0123",
                 "crm": {"salesforce": {"organization_ids": [ORGANIZATION], "path_secrets": ["smoke-path-secret-0123"]}},
             }
         }  # fmt: skip
-        self.client("secretsmanager").put_secret_value(SecretId="frontdesk/sellers", SecretString=json.dumps(sellers))
+        file = OUT / "sellers.json"
+        file.write_text(json.dumps(sellers))
+        public = subprocess.run([sys.executable, ROOT / "infra/public-sellers", file], capture_output=True, text=True, check=True).stdout
+        secrets = [DEMO.format("api-key"), DEMO.format("token"), KEY, "smoke-path-secret-0123"]
+        require(ORIGIN in public and not [s for s in secrets if s in public], "the public part has no credential", public)
+        for name, document in [("sellers", file.read_text()), ("public-sellers", public)]:
+            self.client("secretsmanager").put_secret_value(SecretId=f"frontdesk/{name}", SecretString=document)
 
     def items(self, table):
         return self.client("dynamodb").scan(TableName=f"frontdesk-{table}")["Items"]

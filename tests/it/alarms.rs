@@ -208,6 +208,9 @@ IntakeTriggersAreParked: Frontdesk TriggersParked function=${CrmIntakeFunction} 
 WriteBacksAreParked: Frontdesk WriteBacksParked function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 WorkerRecordsUnreadable: Frontdesk RecordsUnreadable function=${BookingWorkerFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
 IntakeRecordsUnreadable: Frontdesk RecordsUnreadable function=${CrmIntakeFunction} | Sum of 300 s >= 1, 1 of 1 | notBreaching, tells no OK
+SellersFaulty: Frontdesk SellersFaulty function=${SlotCacheFunction} | Sum of 300 s >= 1, 1 of 3 | notBreaching, tells OK
+CollectSellersFaulty: Frontdesk SellersFaulty function=${CollectFunction} | Sum of 300 s >= 1, 1 of 3 | notBreaching, tells OK
+SlotsApiSellersFaulty: Frontdesk SellersFaulty function=${SlotsApiFunction} | Sum of 300 s >= 1, 1 of 3 | notBreaching, tells OK
 ClockIsOff: Frontdesk ClockSkewSeconds function=${SlotCacheFunction} | Minimum of 900 s > 60, 2 of 2 | notBreaching, tells OK
 ZonesAreOld: Frontdesk ZoneDataAgeDays function=${SlotCacheFunction} | Maximum of 86400 s > 500, 1 of 1 | notBreaching, tells OK
 ";

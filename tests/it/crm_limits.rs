@@ -367,6 +367,7 @@ async fn shop_over(outside: Arc<dyn Transport>) -> Shop {
     let clock = TestClock::at("2026-11-23T03:00:00Z");
     let options = WorldOptions {
         sellers: with_crms(|_| {}),
+        sellers_file: None,
         seats: 1,
         clock: clock.clone(),
         seed: 7,

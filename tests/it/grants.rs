@@ -20,7 +20,7 @@ use std::{
     sync::{Arc, Mutex},
 };
 use system_tests::{
-    shop::{Shop, page_id, sellers},
+    shop::{POPIN_KEY, Shop, page_id, sellers},
     tour::tour,
 };
 
@@ -63,6 +63,9 @@ async fn what_is_not_granted_is_denied() {
     assert_eq!(shop.events().len(), 1);
 }
 
+/// The secret of the functions that anyone can call, as the template names it.
+const PUBLIC: &str = "${PublicSellersSecret}";
+
 /// AWS while a function starts: a secret that holds the sellers, and tables with nothing in them.
 struct Cloud {
     url: String,
@@ -84,7 +87,9 @@ impl Cloud {
             let (service, operation) = target.split_once('.').unwrap();
             let body: Value = serde_json::from_str(&body).unwrap();
             let (service, resource, answer) = if service == "secretsmanager" {
-                let secret = json!({"SecretString": sellers(|_| {}).to_string()});
+                let public = json!({"acme": {"name": "Acme Jewels", "person_key": POPIN_KEY}});
+                let document = if body["SecretId"] == PUBLIC { public } else { sellers(|_| {}) };
+                let secret = json!({"SecretString": document.to_string()});
                 ("secretsmanager", &body["SecretId"], (StatusCode::OK, secret))
             } else {
                 let refused =
@@ -101,11 +106,13 @@ impl Cloud {
     }
 
     /// As Lambda and the template set it.
-    fn variable<'a>(&'a self, template: &'a Template) -> impl Fn(&str) -> Option<String> + 'a {
-        |name| match name {
+    fn variable<'a>(&'a self, template: &'a Template, function: &'a str) -> impl Fn(&str) -> Option<String> + 'a {
+        let is_set = |name: &str| template.function(function).unwrap().environment.contains_key(name);
+        move |name| match name {
             "AWS_ENDPOINT_URL" => Some(self.url.clone()),
             "AWS_REGION" | "AWS_ACCESS_KEY_ID" | "AWS_SECRET_ACCESS_KEY" => Some("us-east-1".to_owned()),
-            "SELLERS_SECRET_ARN" => Some("${SellersSecret}".to_owned()),
+            "SELLERS_SECRET_ARN" if is_set(name) => Some("${SellersSecret}".to_owned()),
+            "PUBLIC_SELLERS_SECRET_ARN" if is_set(name) => Some(PUBLIC.to_owned()),
             table => template.table_of(table).ok(),
         }
     }
@@ -144,14 +151,14 @@ async fn a_function_asks_for_the_secret_that_it_is_granted_and_for_nothing_else_
             .map(|access| format!("dynamodb:{access}"))
             .chain(function.grants.others.clone())
             .collect();
-        let sellers = start(&function.name, &cloud.variable(&template)).await.unwrap();
+        let sellers = start(&function.name, &cloud.variable(&template, &function.name)).await.unwrap();
         let at_start = cloud.asked();
         assert!(at_start.is_subset(&granted), "{} asks for what it is not granted: {at_start:?}", function.name);
         assert!(at_start.is_superset(&function.grants.others), "{}: {at_start:?}", function.name);
         let now = SystemClock.now();
-        assert_eq!(sellers.current(now).await.iter().count(), 1);
+        assert_eq!(sellers.current("grants", now).await.iter().count(), 1);
         assert_eq!(cloud.asked(), BTreeSet::new(), "what was read is kept");
-        sellers.current(now + SignedDuration::from_mins(6)).await;
+        sellers.current("grants", now + SignedDuration::from_mins(6)).await;
         assert_eq!(cloud.asked(), function.grants.others, "{}", function.name);
     }
 }
@@ -164,7 +171,7 @@ async fn a_function_refuses_to_start_on_what_a_deployment_got_wrong_and_on_nothi
     {
         let cloud = Cloud::whose_tables(Some(code)).await;
         for function in &template.functions {
-            let started = start(&function.name, &cloud.variable(&template)).await;
+            let started = start(&function.name, &cloud.variable(&template, &function.name)).await;
             let why = started.as_ref().err().map(ToString::to_string).unwrap_or_default();
             assert_eq!(started.is_ok(), starts, "{} on {code}: {why}", function.name);
             assert!(starts || why.contains(code), "{}: {why}", function.name);

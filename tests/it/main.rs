@@ -24,6 +24,7 @@ mod documents;
 mod drain;
 mod erasure;
 mod events;
+mod faulty_sellers;
 mod forget;
 mod grants;
 mod house;

@@ -31,7 +31,7 @@ impl Transport for Samples {
             assert_eq!(request.headers()[name], value, "{endpoint}");
         }
         let body = serde_json::from_slice(request.body()).unwrap_or(Value::Null);
-        assert_eq!(request.uri().to_string(), format!("http://popin.test/api/v1/external/{endpoint}"));
+        assert_eq!(request.uri().to_string(), format!("https://popin.test/api/v1/external/{endpoint}"));
         self.asked.lock().unwrap().push((endpoint.clone(), body));
         let instead = self.instead.lock().unwrap().clone();
         let answer = instead

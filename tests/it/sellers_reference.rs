@@ -184,6 +184,18 @@ fn the_defaults_are_those_of_the_code() {
 }
 
 #[test]
+fn example_of_the_public_part_is_valid_and_the_whole_document_is_none() {
+    let public = read("infra/sellers.public.example.json");
+    let sellers = Sellers::parse_public(public.as_bytes()).unwrap_or_else(|faults| panic!("{faults}"));
+    let whole = Sellers::parse(read("infra/sellers.full.example.json").as_bytes()).unwrap();
+    let ((_, public), (_, whole)) = (sellers.get("acme").unwrap(), whole.get("acme").unwrap());
+    assert_eq!(public.secrets().collect::<Vec<_>>(), whole.secrets().collect::<Vec<_>>());
+    assert_eq!((&public.origins, public.slots), (&whole.origins, whole.slots));
+    assert!(Sellers::parse_public(read("infra/sellers.full.example.json").as_bytes()).is_err());
+    assert!(Sellers::parse(read("infra/sellers.public.example.json").as_bytes()).is_err());
+}
+
+#[test]
 fn both_examples_are_valid_in_the_cloud() {
     for path in ["infra/sellers.example.json", "infra/sellers.full.example.json"] {
         let document = read(path);

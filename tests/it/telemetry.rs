@@ -66,7 +66,7 @@ async fn every_line_is_json_and_every_metric_is_embedded_as_cloudwatch_reads_it(
         }
     }
     let mut sources = sources(Path::new(concat!(env!("CARGO_MANIFEST_DIR"), "/../functions")));
-    let edge = ["booking_view", "answer", "timed"].map(|name| format!("../shared/src/edge/{name}.rs"));
+    let edge = ["booking_view", "answer", "sellers", "timed"].map(|name| format!("../shared/src/edge/{name}.rs"));
     sources
         .extend(edge.iter().map(|path| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap()));
     for name in sources.iter().flat_map(|source| {

@@ -113,6 +113,7 @@ async fn world() -> Result<World, Trouble> {
     let clock = Arc::new(SystemClock);
     let options = WorldOptions {
         sellers: sellers(|_| {}),
+        sellers_file: None,
         seats: 1,
         clock: clock.clone(),
         seed: 7,

@@ -18,7 +18,11 @@ use local::{
 use serde_json::{Value, json};
 use sha2::Sha256;
 use sim::{Fault, FaultOrder, Target};
-use std::sync::{Arc, Mutex, PoisonError};
+use std::{
+    fs,
+    path::Path,
+    sync::{Arc, Mutex, PoisonError},
+};
 
 pub const ORIGIN: &str = "https://shop.example.com";
 pub const API_KEY: &str = "test-api-key-0123456789";
@@ -88,7 +92,7 @@ impl Drop for Shop {
 pub fn sellers(change: impl FnOnce(&mut Value)) -> Value {
     let mut seller = json!({
         "name": "Acme Jewels", "default_country": "IN", "origins": [ORIGIN], "api_keys": [API_KEY],
-        "popin": {"base_url": "http://popin.test/api/v1", "api_key": POPIN_KEY, "token": POPIN_TOKEN, "timeout_seconds": 1},
+        "popin": {"base_url": "https://popin.test/api/v1", "api_key": POPIN_KEY, "token": POPIN_TOKEN, "timeout_seconds": 1},
         "webhooks": {"popin": {"keys": [WEBHOOK_KEY]}, "chili-piper": {"path_secrets": [CHILI_SECRET]}},
         "crm": {"standard": {"secrets": [STANDARD_SECRET]}},
         "booking": {"webhooks_wired": true}
@@ -114,6 +118,7 @@ impl Shop {
         overheard::listen();
         let options = WorldOptions {
             sellers,
+            sellers_file: None,
             seats: 1,
             clock: clock.clone(),
             seed: 7,
@@ -125,10 +130,30 @@ impl Shop {
         Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
     }
 
+    /// Over a document in a file, which may change.
+    pub async fn over_file(file: &Path) -> Self {
+        overheard::listen();
+        let text = fs::read_to_string(file).expect("the test's own file can be read");
+        let clock = TestClock::at("2026-11-23T03:00:00Z");
+        let options = WorldOptions {
+            sellers: serde_json::from_str(&text).expect("the test's own document is JSON"),
+            sellers_file: Some(file.to_owned()),
+            seats: 1,
+            clock: clock.clone(),
+            seed: 7,
+            transport: None,
+            outside: None,
+            weather: Weather::default(),
+            anonymous_write_units: local::world::ANONYMOUS_WRITE_UNITS,
+        };
+        Self { world: World::start(options).await.expect("the test's own sellers are good"), clock }
+    }
+
     /// The same shop after its document was changed.
     pub async fn again_with(&self, sellers: Value) -> Self {
         let options = WorldOptions {
             sellers,
+            sellers_file: None,
             seats: 1,
             clock: self.clock.clone(),
             seed: 8,

@@ -9,6 +9,7 @@ use crate::{
     written_back::{NOTIFY_SECRET, minutes},
 };
 use frontdesk::{
+    edge::{sellers::Source, telemetry::Invocation},
     model::{
         event::{Event, UnknownReason, Vendor},
         ids::TableVersion,
@@ -41,6 +42,7 @@ pub async fn tour() -> Tour {
     let mut calls = Vec::new();
     let shop = Shop::open().await;
     start(&shop).await;
+    faulty_document(&shop).await;
     events(&shop).await;
     bookings(&shop).await;
     diary(&shop).await;
@@ -66,6 +68,21 @@ async fn start(shop: &Shop) {
         apps.slot_cache.slots.warm_turn().await.expect("the tables are there");
         apps.crm_intake.bookings.warm().await.expect("the tables are there");
         apps.booking_worker.bookings.warm().await.expect("the tables are there");
+    }
+}
+
+/// A document gets a fault: told by the function that reads all of it on every tick, and by those that read its public part.
+async fn faulty_document(shop: &Shop) {
+    let file = tempfile::NamedTempFile::new().expect("a temporary file can be made");
+    for function in ["slot-cache", "event-intake", "slots-api"] {
+        std::fs::write(&file, sellers(|_| {}).to_string()).expect("it can be written");
+        let source = Source::file(file.path()).expect("the test's own sellers are good");
+        let now = shop.clock_now();
+        source.current(function, now).await;
+        std::fs::write(&file, "{}}").expect("it can be written");
+        let trace = Some("1-5759e988-bd862e3fe1be46a994272793".to_owned());
+        let invocation = Invocation { function, request: "faulty".to_owned(), trace };
+        invocation.run(source.current(function, now + SignedDuration::from_mins(5))).await;
     }
 }
 

@@ -70,15 +70,15 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
-        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let sellers = Source::open(&config.basics, aws).await?;
         let client = aws::dynamodb(aws);
         let slots = Slots { client: client.clone(), table: config.slots_table };
         let events = Events::new(client.clone(), config.events_table);
         let bookings = Bookings { client, table: config.bookings_table, slots: slots.clone() };
         store::may_start(bookings.warm().await)?;
         Ok(Self {
-            outside: Timed::crm(http.transport(config.basics.sellers.reach())?),
-            transport: Timed::popin(http.popin()?),
+            outside: Timed::crm(http.transport(config.basics.reach)?),
+            transport: Timed::popin(http.transport(config.basics.reach)?),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random: Arc::new(Random::from_entropy()),
@@ -116,7 +116,7 @@ async fn taken(app: &App, event: Value, deadline: Timestamp) -> Result<Value, Er
     }
     // What serde says of it may repeat a value of the record.
     let batch: Event = serde_json::from_value(event).map_err(|_| "the batch is not of a table's stream")?;
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(FUNCTION, app.clock.now()).await;
     let (patience, sellers) = (&patience, &sellers);
     let records = batch.records.into_iter().map(|record| (line_of(&record), record));
     // Side by side: one seller's silent Popin must not hold up another's booking.

@@ -34,7 +34,7 @@ pub(crate) struct Count {
 }
 
 pub(crate) async fn sweep(app: &App, patience: Patience) -> Result<Value, Error> {
-    let sellers = &app.sellers.current(app.clock.now()).await;
+    let sellers = &app.sellers.current(FUNCTION, app.clock.now()).await;
     // Beside each other: neither is late because the other took long.
     let bookings = Box::pin(bookings_and_write_backs(app, sellers, patience));
     let (bookings, triggers) = join(bookings, Box::pin(sweep_triggers(app, patience))).await;

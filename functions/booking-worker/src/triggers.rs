@@ -47,7 +47,7 @@ async fn acquire_and_run(
     due_by: Option<Timestamp>,
 ) -> Result<bool, RequestError> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(FUNCTION, now).await;
     let Some(known) = sellers.get(seller.as_str()) else {
         tracing::warn!(seller = %seller, trigger.id = %id, "trigger.of_unknown_seller");
         app.bookings.reschedule(&keys::parked(seller, id), now, now + PUT_OFF).await?;

@@ -40,7 +40,7 @@ const MOST_KEY: usize = 255;
 
 pub(crate) async fn create(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_WEBHOOK)?;
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(crate::FUNCTION, app.clock.now()).await;
     let (id, seller) = caller(&sellers, seller, request.headers())?;
     let key = idempotency_key(request.headers())?;
     let body: Value = answer::parse(body)?;
@@ -154,7 +154,7 @@ pub(crate) fn answer(requested: &Requested, waited: bool) -> Result<Response<Bod
 
 pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (seller, _) = caller(&sellers, seller, request.headers())?;
     let booking = kept(app, seller, id, now).await?;
     // Also of a seller who is told nothing any more.
@@ -165,7 +165,7 @@ pub(crate) async fn read(app: &App, request: &Request, seller: &str, id: &str) -
 /// What was given up is told by the next sweep.
 pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (seller, _) = caller(&sellers, seller, request.headers())?;
     let booking = kept(app, seller, id, now).await?;
     let owed = retry_write_backs(&*app.clock, &app.bookings, seller, &booking.id).await;
@@ -195,7 +195,7 @@ struct Decision {
 
 pub(crate) async fn resolve(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_WEBHOOK)?;
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(crate::FUNCTION, app.clock.now()).await;
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = BookingId::parse(id).map_err(|_| Problem::not_found())?;
     telemetry::record_booking(&id);

@@ -48,7 +48,7 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
-        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let sellers = Source::open(&config.basics, aws).await?;
         let client = aws::dynamodb(aws);
         let persistent = retries::persistent(&client);
         let slots = Slots { client: persistent.clone(), table: config.slots_table };
@@ -63,8 +63,8 @@ impl App {
             events,
             bookings,
             slots,
-            outside: Timed::crm(http.transport(config.basics.sellers.reach())?),
-            transport: Timed::popin(http.popin()?),
+            outside: Timed::crm(http.transport(config.basics.reach)?),
+            transport: Timed::popin(http.transport(config.basics.reach)?),
             tokens: Tokens::default(),
             clock: Arc::new(SystemClock),
             random,

@@ -41,7 +41,7 @@ const PATIENCE: Duration = Duration::from_secs(25);
 
 pub(crate) async fn list(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let query = request.query_string_parameters_ref();
     let asked = |name| query.and_then(|query| query.first(name));
@@ -94,7 +94,7 @@ fn view(parked: &Parked) -> Value {
 
 pub(crate) async fn retry(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (seller_id, seller) = caller(&sellers, seller, request.headers())?;
     let id = TriggerId::parse(id).map_err(|_| Problem::not_found())?;
     telemetry::record_trigger(&id);

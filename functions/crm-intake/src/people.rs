@@ -32,7 +32,7 @@ struct Who {
 pub(crate) async fn forget(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_BEACON)?;
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (id, seller) = caller(&sellers, seller, request.headers())?;
     let who: Who = answer::parse(body)?;
     let person = match (who.phone, who.email) {
@@ -78,7 +78,7 @@ fn view(erasure: &Erasure) -> Value {
 
 pub(crate) async fn erasure(app: &App, request: &Request, seller: &str, id: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let (seller_id, _) = caller(&sellers, seller, request.headers())?;
     let id = ErasureId::parse(id).map_err(|_| Problem::not_found())?;
     let erasure = app.bookings.erasure(seller_id, &id, now).await.map_err(|error| unavailable(&error))?;

@@ -45,7 +45,7 @@ pub(crate) async fn take(
 ) -> Result<Response<Body>, Problem> {
     let connector = Connector::parse(connector).ok_or_else(Problem::not_authenticated)?;
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(crate::FUNCTION, now).await;
     let whole: &[u8] = request.body();
     // Before anybody is looked up: the more there is to prove, the better the time that it takes tells a known seller.
     if whole.len() > MOST_WEBHOOK && !rules::parks(connector, Ending::TooLarge) {
@@ -218,7 +218,7 @@ async fn standard(
 pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>, lambda_http::Error> {
     let body: &[u8] = request.body();
     let event: &Value = &serde_json::from_slice(body)?;
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(crate::FUNCTION, app.clock.now()).await;
     let mut taken = 0;
     for (id, seller) in sellers.iter() {
         let Some(config) = seller.crm.salesforce.as_ref().filter(|config| crm::salesforce::sends(config, event)) else {

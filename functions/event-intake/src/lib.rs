@@ -55,7 +55,7 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config, aws: &SdkConfig) -> Result<Self, Error> {
-        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let sellers = Source::open(&config.basics, aws).await?;
         let events = Events::new(aws::dynamodb(aws), config.events_table);
         store::may_start(events.warm().await)?;
         let budget = WriteBudget::new(config.anonymous_write_units);
@@ -90,7 +90,7 @@ async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
 
 async fn collect(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(FUNCTION, now).await;
     let origin = origin::of(request.headers());
     let known =
         sellers.get(seller).zip(origin.as_deref()).filter(|((_, seller), origin)| origin::allowed(seller, origin));
@@ -206,7 +206,7 @@ fn snippet(request: &Request) -> Response<Body> {
 /// share of the time, and what one leaves of it is the others': nobody's flood keeps another waiting.
 async fn reread(app: &App) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(FUNCTION, now).await;
     let until = now + REREADING;
     let mut total = Reread::default();
     // Another seller is the first in each hour: where the time does not do for all, nobody is always the last.
@@ -239,7 +239,7 @@ async fn reread(app: &App) -> Result<Response<Body>, Problem> {
 }
 
 async fn preflight(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(FUNCTION, app.clock.now()).await;
     answer::preflight(request, sellers.get(seller).map(|(_, seller)| seller), "POST, OPTIONS")
 }
 
@@ -252,7 +252,7 @@ async fn webhook(
 ) -> Result<Response<Body>, Problem> {
     let body = answer::body(request, MOST_WEBHOOK)?;
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(FUNCTION, now).await;
     let proven = sellers.get(seller).zip(Vendor::parse(vendor)).filter(|((_, seller), vendor)| {
         let secrets = seller.webhooks.get(vendor.as_str());
         secrets.is_some_and(|secrets| proof::webhook(secrets, request.headers(), secret))

@@ -44,11 +44,17 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config, http: &HttpClients, aws: &SdkConfig) -> Result<Self, Error> {
-        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let sellers = Source::open(&config.basics, aws).await?;
         let slots = Slots { client: aws::dynamodb(aws), table: config.slots_table };
         store::may_start(slots.warm_turn().await)?;
         let random = Arc::new(Random::from_entropy());
-        Ok(Self { sellers, slots, transport: Timed::popin(http.popin()?), clock: Arc::new(SystemClock), random })
+        Ok(Self {
+            sellers,
+            slots,
+            transport: Timed::popin(http.transport(config.basics.reach)?),
+            clock: Arc::new(SystemClock),
+            random,
+        })
     }
 }
 
@@ -59,7 +65,7 @@ pub async fn handle(app: &App, tick: LambdaEvent<Value>) -> Result<Value, Error>
 }
 
 async fn refresh_all(app: &App, deadline: Timestamp) -> Result<Value, Error> {
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(FUNCTION, app.clock.now()).await;
     let all: Vec<_> = sellers.iter().map(|(id, seller)| (id.clone(), seller.clone())).collect();
     let mut runs = stream::iter(all)
         .map(|(id, seller)| async move { refresh(app, &id, &seller, deadline).await })

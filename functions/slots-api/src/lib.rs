@@ -38,7 +38,7 @@ pub struct App {
 impl App {
     /// Everything that takes time is done here, where Lambda lends the whole CPU.
     pub async fn connect(config: Config, aws: &SdkConfig) -> Result<Self, Error> {
-        let sellers = Source::open(&config.basics.sellers, aws).await?;
+        let sellers = Source::open(&config.basics, aws).await?;
         let shelf = Shelf::new(Slots { client: aws::dynamodb(aws), table: config.slots_table });
         store::may_start(shelf.warm().await)?;
         Ok(Self { sellers, shelf, clock: Arc::new(SystemClock) })
@@ -61,14 +61,14 @@ async fn taken(app: &App, request: Request) -> Result<Response<Body>, Error> {
 }
 
 async fn preflight(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
-    let sellers = app.sellers.current(app.clock.now()).await;
+    let sellers = app.sellers.current(FUNCTION, app.clock.now()).await;
     answer::preflight(request, sellers.get(seller).map(|(_, seller)| seller), "GET, OPTIONS")
 }
 
 /// No origin at all, as of a server, is served; one that is not allowed is not.
 async fn slots(app: &App, request: &Request, seller: &str) -> Result<Response<Body>, Problem> {
     let now = app.clock.now();
-    let sellers = app.sellers.current(now).await;
+    let sellers = app.sellers.current(FUNCTION, now).await;
     let origin = origin::of(request.headers());
     let known = sellers
         .get(seller)

@@ -6,6 +6,10 @@ use std::cell::RefCell;
 /// The variables that every function shares.
 pub const SELLERS_FILE: &str = "SELLERS_FILE";
 pub const SELLERS_SECRET_ARN: &str = "SELLERS_SECRET_ARN";
+/// In place of [`SELLERS_SECRET_ARN`], for functions that anyone can call.
+pub const PUBLIC_SELLERS_SECRET_ARN: &str = "PUBLIC_SELLERS_SECRET_ARN";
+/// `true`: the document may name private addresses. For tests of what is deployed; the template never sets it.
+pub const ALLOW_PRIVATE_ADDRESSES: &str = "ALLOW_PRIVATE_ADDRESSES";
 pub const LOG_LEVEL: &str = "LOG_LEVEL";
 
 #[derive(Debug, PartialEq, Eq, thiserror::Error)]
@@ -58,33 +62,35 @@ pub fn variable(name: &str) -> Option<String> {
 pub enum SellersAt {
     File(String),
     Secret(String),
-}
-
-impl SellersAt {
-    /// A file is of a stack on somebody's own machine, whose CRMs may be simulated on it.
-    pub fn reach(&self) -> Reach {
-        match self {
-            Self::File(_) => Reach::Local,
-            Self::Secret(_) => Reach::Public,
-        }
-    }
+    /// A secret with the document's public part.
+    PublicSecret(String),
 }
 
 /// What every function needs besides its tables.
 #[derive(Clone, Debug)]
 pub struct Basics {
     pub sellers: SellersAt,
+    /// Where the document's URLs may lead.
+    pub reach: Reach,
     pub log_level: tracing::Level,
 }
 
 impl Basics {
     pub fn read(env: &Env<'_>) -> Self {
-        let sellers = match (env.maybe(SELLERS_FILE), env.maybe(SELLERS_SECRET_ARN)) {
-            (Some(path), _) => SellersAt::File(path),
-            (None, Some(arn)) => SellersAt::Secret(arn),
-            (None, None) => {
-                env.problem(format!("neither {SELLERS_SECRET_ARN} nor {SELLERS_FILE} is set"));
-                SellersAt::File(String::new())
+        let file = env.maybe(SELLERS_FILE).map(SellersAt::File);
+        let public = || env.maybe(PUBLIC_SELLERS_SECRET_ARN).map(SellersAt::PublicSecret);
+        let whole = || env.maybe(SELLERS_SECRET_ARN).map(SellersAt::Secret);
+        let sellers = file.or_else(public).or_else(whole).unwrap_or_else(|| {
+            env.problem(format!("neither {SELLERS_SECRET_ARN} nor {SELLERS_FILE} is set"));
+            SellersAt::File(String::new())
+        });
+        // A file is of a stack on somebody's own machine, whose Popin and CRMs may be simulated on it.
+        let reach = match (&sellers, env.maybe(ALLOW_PRIVATE_ADDRESSES).as_deref()) {
+            (SellersAt::File(_), _) | (_, Some("true")) => Reach::Local,
+            (_, None) => Reach::Public,
+            (_, Some(_)) => {
+                env.problem(format!("{ALLOW_PRIVATE_ADDRESSES} is not true"));
+                Reach::Public
             }
         };
         let log_level =
@@ -93,7 +99,7 @@ impl Basics {
                 tracing::Level::INFO
             });
         check_aws(env);
-        Self { sellers, log_level }
+        Self { sellers, reach, log_level }
     }
 }
 
@@ -133,6 +139,24 @@ mod tests {
         let bad = [("AWS_ENDPOINT_URL_DYNAMODB", "localhost:8000"), ("AWS_ENDPOINT_URL", "//")];
         let message = "cannot start: AWS_ENDPOINT_URL is no URL, AWS_ENDPOINT_URL_DYNAMODB is no URL";
         assert_eq!(read(&bad), Err(message.to_owned()));
+    }
+
+    #[test]
+    fn private_addresses_are_for_files_and_where_they_are_allowed() {
+        let read = |set: &[(&str, &str)]| {
+            let set = [set, &[("AWS_REGION", "ap-south-1")]].concat();
+            let get = |name: &str| set.iter().find(|(key, _)| *key == name).map(|(_, value)| (*value).to_owned());
+            let env = Env::new(&get);
+            let basics = Basics::read(&env);
+            env.checked(basics.reach).map_err(|error| error.to_string())
+        };
+        for secret in [SELLERS_SECRET_ARN, PUBLIC_SELLERS_SECRET_ARN] {
+            assert_eq!(read(&[(secret, "arn")]), Ok(Reach::Public));
+            assert_eq!(read(&[(secret, "arn"), (ALLOW_PRIVATE_ADDRESSES, "true")]), Ok(Reach::Local));
+        }
+        assert_eq!(read(&[(SELLERS_FILE, "sellers.json")]), Ok(Reach::Local));
+        let refused = read(&[(SELLERS_SECRET_ARN, "arn"), (ALLOW_PRIVATE_ADDRESSES, "yes")]);
+        assert_eq!(refused, Err("cannot start: ALLOW_PRIVATE_ADDRESSES is not true".to_owned()));
     }
 
     #[test]

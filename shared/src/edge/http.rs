@@ -45,12 +45,7 @@ impl HttpClients {
         tls(variable(CA_BUNDLE)).map(Self).map_err(HttpClientError)
     }
 
-    /// Calls Popin, whose address the operator configures.
-    pub fn popin(&self) -> Result<Arc<dyn Transport>, HttpClientError> {
-        self.transport(Reach::Local)
-    }
-
-    /// Calls CRMs and URLs that a seller's document names: in the cloud, public addresses only.
+    /// Calls Popin, CRMs and URLs that a seller's document names: in the cloud, public addresses only.
     pub fn transport(&self, reach: Reach) -> Result<Arc<dyn Transport>, HttpClientError> {
         Ok(Arc::new(HttpTransport { client: self.client(reach, VENDOR_IDLE)?, reach }))
     }

@@ -1,8 +1,10 @@
-//! The sellers document, kept and refreshed: a rotated secret is known within minutes, a faulty new one changes nothing.
+//! The sellers document, kept and refreshed: a rotated secret is known within minutes. A new one with a fault changes
+//! nothing, except that a caller's credential which it has no more is honoured no more.
 
 use super::{
-    env::SellersAt,
+    env::{Basics, SellersAt},
     secrets::{self, NoSecret},
+    telemetry::{By, Metrics},
 };
 use crate::model::seller::{FaultyDocument, Reach, Sellers};
 use aws_config::SdkConfig;
@@ -10,7 +12,7 @@ use aws_sdk_secretsmanager::Client;
 use jiff::{SignedDuration, Timestamp};
 use std::{
     path::PathBuf,
-    sync::{Arc, Mutex, PoisonError},
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
 };
 
 const REFRESHED: SignedDuration = SignedDuration::from_mins(5);
@@ -28,14 +30,39 @@ struct Inner {
 enum From {
     Fixed,
     File(PathBuf),
-    Secret { client: Client, arn: String },
+    Secret { client: Client, arn: String, part: Part },
+}
+
+/// How much of the document a secret has.
+#[derive(Clone, Copy, Debug)]
+enum Part {
+    Whole(Reach),
+    Public,
+}
+
+impl Part {
+    fn parse(self, text: &[u8]) -> Result<Sellers, FaultyDocument> {
+        match self {
+            Self::Whole(reach) => Sellers::parse_within(text, reach),
+            Self::Public => Sellers::parse_public(text),
+        }
+    }
 }
 
 #[derive(Debug)]
 struct Kept {
-    sellers: Arc<Sellers>,
+    /// The last document without a fault.
+    good: Arc<Sellers>,
+    /// The same, without what a later one with a fault has no more.
+    in_force: Arc<Sellers>,
     /// `None` until the first request: the clock is the function's, not ours.
-    read_at: Option<Timestamp>,
+    times: Option<Times>,
+}
+
+#[derive(Clone, Copy, Debug)]
+struct Times {
+    read_at: Timestamp,
+    good_at: Timestamp,
 }
 
 #[derive(Debug, thiserror::Error)]
@@ -56,66 +83,91 @@ impl Source {
 
     pub fn file(path: impl Into<PathBuf>) -> Result<Self, NoSellers> {
         let path = path.into();
-        let sellers = read_file(&path)?;
+        let sellers = Sellers::parse_within(&read_file(&path)?, Reach::Local)?;
         Ok(Self::with(From::File(path), sellers))
     }
 
     /// As the environment says; refuses to start on a document that cannot be read or has a fault.
-    pub async fn open(at: &SellersAt, aws: &SdkConfig) -> Result<Self, NoSellers> {
-        match at {
-            SellersAt::File(path) => Self::file(path),
-            SellersAt::Secret(arn) => {
-                let client = Client::new(aws);
-                let sellers = Sellers::parse(&secrets::read(&client, arn).await?)?;
-                Ok(Self::with(From::Secret { client, arn: arn.clone() }, sellers))
-            }
-        }
+    pub async fn open(basics: &Basics, aws: &SdkConfig) -> Result<Self, NoSellers> {
+        let (arn, part) = match &basics.sellers {
+            SellersAt::File(path) => return Self::file(path),
+            SellersAt::Secret(arn) => (arn.clone(), Part::Whole(basics.reach)),
+            SellersAt::PublicSecret(arn) => (arn.clone(), Part::Public),
+        };
+        let client = Client::new(aws);
+        let sellers = part.parse(&secrets::read(&client, &arn).await?)?;
+        Ok(Self::with(From::Secret { client, arn, part }, sellers))
     }
 
     fn with(from: From, sellers: Sellers) -> Self {
-        Self(Arc::new(Inner { from, kept: Mutex::new(Kept { sellers: Arc::new(sellers), read_at: None }) }))
+        let good = Arc::new(sellers);
+        let kept = Kept { in_force: good.clone(), good, times: None };
+        Self(Arc::new(Inner { from, kept: Mutex::new(kept) }))
     }
 
-    /// The document as it stands. One that cannot be read again is kept, and said so.
-    pub async fn current(&self, now: Timestamp) -> Arc<Sellers> {
-        let kept = {
-            let mut kept = self.0.kept.lock().unwrap_or_else(PoisonError::into_inner);
-            let read_at = *kept.read_at.get_or_insert(now);
-            if now.duration_since(read_at).abs() < REFRESHED || matches!(self.0.from, From::Fixed) {
-                return kept.sellers.clone();
+    /// The document as it stands. One that cannot be read again, or has a fault now, is kept, and `function` tells of it.
+    pub async fn current(&self, function: &'static str, now: Timestamp) -> Arc<Sellers> {
+        let good_at = {
+            let mut kept = self.kept();
+            let in_force = kept.in_force.clone();
+            let times = kept.times.get_or_insert(Times { read_at: now, good_at: now });
+            if now.duration_since(times.read_at).abs() < REFRESHED || matches!(self.0.from, From::Fixed) {
+                return in_force;
             }
             // Whoever comes while we read takes what is kept.
-            kept.read_at = Some(now);
-            kept.sellers.clone()
+            times.read_at = now;
+            times.good_at
         };
-        match self.read().await {
+        let read = self.read().await;
+        let mut kept = self.kept();
+        match read {
             Ok(sellers) => {
-                let sellers = Arc::new(sellers);
-                self.0.kept.lock().unwrap_or_else(PoisonError::into_inner).sellers = sellers.clone();
-                sellers
+                kept.good = Arc::new(sellers);
+                kept.in_force = kept.good.clone();
+                kept.times = Some(Times { read_at: now, good_at: now });
             }
-            Err(error) => {
+            Err((error, text)) => {
                 tracing::error!(error = %error, "sellers.not_refreshed");
-                kept
+                let mut metrics = Metrics::default();
+                metrics.seconds("SellersAgeSeconds", now.duration_since(good_at).as_secs_f64());
+                if let Some(text) = text {
+                    metrics.count("SellersFaulty", 1);
+                    kept.in_force = Arc::new(kept.good.without_revoked(&text));
+                }
+                metrics.emit(function, By::Function, now);
             }
         }
+        kept.in_force.clone()
     }
 
-    async fn read(&self) -> Result<Sellers, NoSellers> {
-        match &self.0.from {
-            From::Fixed => unreachable_fixed(),
-            From::File(path) => read_file(path),
-            From::Secret { client, arn } => Ok(Sellers::parse(&secrets::read(client, arn).await?)?),
-        }
+    fn kept(&self) -> MutexGuard<'_, Kept> {
+        self.0.kept.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+
+    /// The error has the text where there is one, with a fault in it.
+    async fn read(&self) -> Result<Sellers, (NoSellers, Option<Vec<u8>>)> {
+        let (text, parsed) = match &self.0.from {
+            From::Fixed => return Err((unreachable_fixed(), None)),
+            From::File(path) => {
+                let text = read_file(path).map_err(|error| (error, None))?;
+                let parsed = Sellers::parse_within(&text, Reach::Local);
+                (text, parsed)
+            }
+            From::Secret { client, arn, part } => {
+                let text = secrets::read(client, arn).await.map_err(|error| (error.into(), None))?;
+                let parsed = part.parse(&text);
+                (text, parsed)
+            }
+        };
+        parsed.map_err(|fault| (fault.into(), Some(text)))
     }
 }
 
 /// A fixed document is never read again; an empty one would be a fault, so that a bug here shows.
-fn unreachable_fixed() -> Result<Sellers, NoSellers> {
-    Err(FaultyDocument(vec!["a fixed document is not read again".into()]).into())
+fn unreachable_fixed() -> NoSellers {
+    FaultyDocument(vec!["a fixed document is not read again".into()]).into()
 }
 
-fn read_file(path: &std::path::Path) -> Result<Sellers, NoSellers> {
-    let bytes = std::fs::read(path).map_err(|error| NoSellers::File(error.kind()))?;
-    Ok(Sellers::parse_within(&bytes, Reach::Local)?)
+fn read_file(path: &std::path::Path) -> Result<Vec<u8>, NoSellers> {
+    std::fs::read(path).map_err(|error| NoSellers::File(error.kind()))
 }

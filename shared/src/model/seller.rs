@@ -12,6 +12,7 @@ mod address;
 pub mod crm;
 mod document;
 pub mod mapping;
+mod revoked;
 mod write_back;
 
 pub use address::{Reach, is_private_host, is_public, is_public_url};

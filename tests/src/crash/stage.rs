@@ -210,6 +210,7 @@ fn options(rules: Rules, clock: &Arc<SimClock>, reaper: &Arc<Reaper>, way: &Arc<
     let batches: Batches = Arc::new(|read| vec![read]);
     let options = WorldOptions {
         sellers,
+        sellers_file: None,
         seats: 1,
         outside: None,
         clock: clock.clone(),

@@ -4,7 +4,7 @@ use super::{Trouble, micros, quantile};
 use crate::shop::{ORIGIN, WEBHOOK_KEY, sellers};
 use bytes::Bytes;
 use clap::Parser;
-use frontdesk::{edge::http::HttpClients, popin::Transport};
+use frontdesk::{edge::http::HttpClients, model::seller::Reach, popin::Transport};
 use http::{Request, request::Builder};
 use local::{cli::Cli, stack::Stack, world::ANONYMOUS_WRITE_UNITS};
 use serde_json::{Value, json};
@@ -85,7 +85,10 @@ pub async fn flood(rate: u64, seconds: u64) -> Result<Report, Trouble> {
     let file = file.to_str().ok_or("the path is not UTF-8")?;
     let cli = Cli::parse_from(["local", "--port=0", "--dynamodb-port=0", "--sim-port=0", "--sellers", file]);
     let stack = Stack::start(&cli).await?;
-    let sender = Sender { to: HttpClients::new()?.popin()?, url: format!("http://127.0.0.1:{}", stack.api_port) };
+    let sender = Sender {
+        to: HttpClients::new()?.transport(Reach::Local)?,
+        url: format!("http://127.0.0.1:{}", stack.api_port),
+    };
     let sender = Arc::new(sender);
     let before = visitors(sender.clone(), 0, QUIET).await;
     let (batches, during) =

@@ -7,6 +7,7 @@ use clap::Parser;
 use frontdesk::{
     edge::{clock::SystemClock, http::HttpClients},
     flow::Clock,
+    model::seller::Reach,
     popin::Transport,
 };
 use http::{Request, Response};
@@ -76,7 +77,8 @@ pub async fn triggers(rate: u64, seconds: u64) -> Result<Report, Trouble> {
     let stack = Stack::start(&Cli::parse_from(["local", "--port=0", "--dynamodb-port=0", "--sim-port=0"])).await?;
     stack.sim.add_fault(FaultOrder { times: 0, ..FaultOrder::new(Target::Any, Fault::Hang) });
     let before = stack.sim.calls().len();
-    let crm = Crm { to: HttpClients::new()?.popin()?, url: format!("http://127.0.0.1:{}", stack.api_port) };
+    let crm =
+        Crm { to: HttpClients::new()?.transport(Reach::Local)?, url: format!("http://127.0.0.1:{}", stack.api_port) };
     let crm = Arc::new(crm);
     let (began, mut answers) = (Instant::now(), JoinSet::new());
     for n in 0..rate * seconds {

@@ -420,7 +420,7 @@ impl Stage<'_> {
     }
 
     async fn at_popin(&self, endpoint: &str, body: &Value) -> Value {
-        let request = Request::post(format!("http://popin.test/api/v1/external/{endpoint}"))
+        let request = Request::post(format!("https://popin.test/api/v1/external/{endpoint}"))
             .header("x-api-key", POPIN_KEY)
             .header("x-token", POPIN_TOKEN)
             .header("accept", "application/json")

@@ -62,6 +62,7 @@ async fn history(plan: &Plan) -> Result<Report, Violation> {
     let weather = Arc::new(Weather::new(plan, clock.clone(), monitor.clone()));
     let options = WorldOptions {
         sellers: plan.sellers(),
+        sellers_file: None,
         seats: plan.seats,
         clock: clock.clone(),
         seed: plan.seed,

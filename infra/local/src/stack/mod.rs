@@ -96,7 +96,7 @@ impl Stack {
             Controls { schedules: schedules.clone(), template, embedded: embedded.clone().zip(pump.clone()) };
         tasks.spawn(serve(doors.api, front::router(gateway).merge(shop.router())));
         tasks.spawn(serve(doors.sim, sim.router().merge(controls.router())));
-        tasks.spawn(deliver(sim.clone(), ground.http.popin()?));
+        tasks.spawn(deliver(sim.clone(), ground.http.transport(Reach::Local)?));
         pump.iter().flat_map(Pump::tasks).for_each(|task| drop(tasks.spawn(task)));
 
         // A tick that fails says so itself; one that takes longer goes on at its next time.
@@ -168,7 +168,7 @@ impl Ground {
                 // For functions that somebody else starts: `cargo lambda watch`.
                 self.sellers.file(&self.keep)?;
             }
-            let (sellers, transport) = (self.sellers.source()?, self.http.popin()?);
+            let (sellers, transport) = (self.sellers.source()?, self.http.transport(Reach::Local)?);
             let outside = self.http.transport(Reach::Local)?;
             let random = Arc::new(random());
             let fates = fate::always_lives();

@@ -6,7 +6,13 @@ use serde_json::json;
 use std::collections::BTreeSet;
 
 async fn call(request: Request<Bytes>) -> (u16, Value) {
-    let answer = HttpClients::new().unwrap().popin().unwrap().send(request, Duration::from_secs(20)).await.unwrap();
+    let answer = HttpClients::new()
+        .unwrap()
+        .transport(Reach::Local)
+        .unwrap()
+        .send(request, Duration::from_secs(20))
+        .await
+        .unwrap();
     (answer.status().as_u16(), serde_json::from_slice(answer.body()).unwrap_or_default())
 }
 

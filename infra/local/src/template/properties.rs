@@ -175,7 +175,7 @@ pub(super) fn function(id: &str, resource: &Value) -> Result<Function, Unreadabl
 fn variables(id: &str, raw: BTreeMap<String, String>) -> Result<BTreeMap<String, Variable>, Unreadable> {
     raw.into_iter()
         .map(|(name, value)| match value.as_str() {
-            "${SellersSecret}" => Ok((name, Variable::Sellers)),
+            "${SellersSecret}" | "${PublicSellersSecret}" => Ok((name, Variable::Sellers)),
             text if text.contains("${") => Err(Unreadable(format!("{id}: {name} is {text}, which is not known here"))),
             _ => Ok((name, Variable::Text(value))),
         })

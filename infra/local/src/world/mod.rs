@@ -26,12 +26,14 @@ use futures_util::future::BoxFuture;
 use http::{HeaderValue, Method, Request, Response, header};
 use serde_json::Value;
 use sim::{ConnectionReset, Options, Sim};
-use std::{error::Error, sync::Arc, time::Duration};
+use std::{error::Error, path::PathBuf, sync::Arc, time::Duration};
 
 /// What a world starts from.
 pub struct WorldOptions {
     /// The sellers document; every seller in it gets an account at the simulated Popin.
     pub sellers: Value,
+    /// A file with that document, which the functions read again every five minutes.
+    pub sellers_file: Option<PathBuf>,
     /// How often Popin takes a slot.
     pub seats: u32,
     pub clock: Arc<dyn Clock>,
@@ -96,7 +98,7 @@ impl World {
         let granted = template.clone();
         db.set_grants(Some(Arc::new(move |function, access| granted.grants(function, access))));
         let wiring = Wiring {
-            sellers: Source::fixed(sellers),
+            sellers: options.sellers_file.map_or_else(|| Ok(Source::fixed(sellers)), Source::file)?,
             client,
             transport: options.transport.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),
             outside: options.outside.unwrap_or_else(|| Arc::new(SimTransport { sim: sim.clone() })),

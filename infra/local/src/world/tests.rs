@@ -9,6 +9,7 @@ use sim::{Fault, FaultOrder, Target};
 async fn world() -> World {
     let options = WorldOptions {
         sellers: demo::sellers(7700, 7702),
+        sellers_file: None,
         seats: 1,
         clock: Arc::new(SystemClock),
         seed: 1,

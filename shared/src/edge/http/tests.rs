@@ -33,7 +33,7 @@ async fn server(answer: Option<Vec<u8>>) -> (String, Arc<AtomicUsize>) {
 }
 
 async fn send(url: &str) -> Result<Response<Bytes>, TransportError> {
-    let popin = HttpClients::new().unwrap().popin().unwrap();
+    let popin = HttpClients::new().unwrap().transport(Reach::Local).unwrap();
     popin.send(Request::get(url).body(Bytes::new()).unwrap(), Duration::from_secs(5)).await
 }
 

@@ -1,43 +1,58 @@
 //! The sellers document as it is written, and what must agree in it.
 
 use super::{
-    BookingRules, Crm, FaultyDocument, Notify, OnSilence, Popin, Reach, Secret, Seller, Sellers, WebhookSecrets,
-    is_public_url, seconds, seconds_or_none,
+    BookingRules, Credential, Crm, FaultyDocument, Notify, OnSilence, PinField, Popin, Reach, Secret, Seller, Sellers,
+    WebhookSecrets, address::check_url, is_public_url, seconds, seconds_or_none, ten_seconds,
 };
 use crate::model::{
     diary::SlotRules, event::Vendor, ids::SellerId, lead::IfTaken, phone::Country, sensitive::Sensitive,
 };
 use jiff::SignedDuration;
-use serde::{Deserialize, Deserializer, de::Error as _};
+use serde::{
+    Deserialize, Deserializer,
+    de::{DeserializeOwned, Error as _},
+};
 use std::collections::BTreeMap;
 
 impl Sellers {
-    /// For the cloud: nothing that is written back goes to a private network.
+    /// For the cloud: nothing that it names is on a private network.
     pub fn parse(json: &[u8]) -> Result<Self, FaultyDocument> {
         Self::parse_within(json, Reach::Public)
     }
 
     pub fn parse_within(json: &[u8], reach: Reach) -> Result<Self, FaultyDocument> {
-        let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json).map_err(|e| {
-            FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())])
-        })?;
-        let mut sellers = BTreeMap::new();
-        let mut faults = Vec::new();
-        for (id, value) in document {
-            let Ok(seller_id) = SellerId::parse(id.as_str()) else {
-                faults.push("a seller's id is not of the form [a-z0-9-]{1,64}".to_owned());
-                continue;
-            };
-            match serde_path_to_error::deserialize::<_, Document>(value) {
-                Ok(document) => match document.check(reach) {
-                    Ok(seller) => drop(sellers.insert(seller_id, seller)),
-                    Err(field) => faults.push(format!("{id}: {field}")),
-                },
-                Err(error) => faults.push(format!("{id}: {}", fault(&error))),
-            }
-        }
-        if faults.is_empty() { Ok(Self(sellers)) } else { Err(FaultyDocument(faults)) }
+        parse_each(json, |document: Document| document.check(reach))
     }
+
+    /// The part that pages' functions need: whom they serve, and the key of what they store. It has no credential of a
+    /// caller, of Popin or of a CRM, and a document that has one is refused.
+    pub fn parse_public(json: &[u8]) -> Result<Self, FaultyDocument> {
+        parse_each(json, PublicDocument::check)
+    }
+}
+
+fn parse_each<D: DeserializeOwned>(
+    json: &[u8],
+    check: impl Fn(D) -> Result<Seller, String>,
+) -> Result<Sellers, FaultyDocument> {
+    let document: BTreeMap<String, serde_json::Value> = serde_json::from_slice(json)
+        .map_err(|e| FaultyDocument(vec![format!("not a JSON object (line {}, column {})", e.line(), e.column())]))?;
+    let mut sellers = BTreeMap::new();
+    let mut faults = Vec::new();
+    for (id, value) in document {
+        let Ok(seller_id) = SellerId::parse(id.as_str()) else {
+            faults.push("a seller's id is not of the form [a-z0-9-]{1,64}".to_owned());
+            continue;
+        };
+        match serde_path_to_error::deserialize::<_, D>(value) {
+            Ok(document) => match check(document) {
+                Ok(seller) => drop(sellers.insert(seller_id, seller)),
+                Err(field) => faults.push(format!("{id}: {field}")),
+            },
+            Err(error) => faults.push(format!("{id}: {}", fault(&error))),
+        }
+    }
+    if faults.is_empty() { Ok(Sellers(sellers)) } else { Err(FaultyDocument(faults)) }
 }
 
 /// serde's message may repeat a value; the path and the class of the fault do not.
@@ -84,6 +99,50 @@ struct Document {
     booking: BookingDocument,
     #[serde(default, deserialize_with = "one_or_more")]
     person_key: Vec<Secret>,
+}
+
+#[derive(Deserialize)]
+#[serde(deny_unknown_fields)]
+struct PublicDocument {
+    name: String,
+    #[serde(default = "india")]
+    default_country: String,
+    #[serde(default)]
+    origins: Vec<String>,
+    #[serde(default)]
+    slots: SlotsDocument,
+    /// Popin's API key where the seller has none of their own, and that may be short.
+    #[serde(deserialize_with = "one_or_more")]
+    person_key: Vec<Credential>,
+}
+
+impl PublicDocument {
+    fn check(self) -> Result<Seller, String> {
+        let Self { name, default_country, origins, slots, person_key } = self;
+        if person_key.is_empty() {
+            return Err("person_key is missing".into());
+        }
+        // These functions call no Popin.
+        let none = || Credential(Sensitive::new("none".to_owned()));
+        let base_url = "https://popin.invalid".to_owned();
+        let (pin_field, timeout) = (PinField::default(), ten_seconds());
+        let popin = Popin { base_url, api_key: none(), token: none(), pin_field, timeout };
+        let whole = Document {
+            name,
+            default_country,
+            origins,
+            slots,
+            popin,
+            api_keys: Vec::new(),
+            webhooks: BTreeMap::new(),
+            crm: Crm::default(),
+            notify: None,
+            booking: BookingDocument::default(),
+            person_key: Vec::new(),
+        };
+        let person_keys = person_key.into_iter().map(|key| key.0).collect();
+        Ok(Seller { person_keys, ..whole.check(Reach::Public)? })
+    }
 }
 
 #[derive(Deserialize)]
@@ -155,7 +214,7 @@ impl Default for BookingDocument {
 }
 
 /// A secret, or a list of them: two are valid while one is rotated.
-fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>, D::Error> {
+fn one_or_more<'de, S: DeserializeOwned, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<S>, D::Error> {
     let secrets = match serde_json::Value::deserialize(deserializer)? {
         serde_json::Value::Null => return Ok(Vec::new()),
         serde_json::Value::Array(list) => list,
@@ -168,7 +227,7 @@ fn one_or_more<'de, D: Deserializer<'de>>(deserializer: D) -> Result<Vec<Secret>
     if !(1..=MOST_PERSON_KEYS).contains(&secrets.len()) {
         return Err(D::Error::custom("rule: is not a secret or a list of 1 to 5"));
     }
-    secrets.into_iter().map(|secret| Secret::deserialize(secret).map_err(D::Error::custom)).collect()
+    secrets.into_iter().map(|secret| S::deserialize(secret).map_err(D::Error::custom)).collect()
 }
 
 fn india() -> String {
@@ -191,6 +250,7 @@ impl Document {
         if !base.starts_with("https://") && !base.starts_with("http://") || base.contains(['?', '#', ' ']) {
             return Err("popin.base_url is not a URL".into());
         }
+        check_url("popin.base_url", base, reach)?;
         if self.booking.url.as_deref().is_some_and(|url| !is_public_url(url)) {
             return Err("booking.url is not https, or not on the internet".into());
         }
