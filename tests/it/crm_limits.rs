@@ -392,6 +392,23 @@ async fn whoever_runs_a_trigger_again_is_answered_before_the_function_ends() {
     assert_eq!(shop.parked_list("").await.body["parked"][0], listed);
 }
 
+/// What Lambda does not take is answered by API Gateway, whatever the CRM; what it takes, by the function.
+#[tokio::test(start_paused = true)]
+async fn body_over_lambdas_limit_is_answered_before_the_function() {
+    let shop = Shop::with(with_crms(|_| {})).await;
+    let padded = |filler: &str, count: usize| format!(r#"{{"filler":"{}"}}"#, filler.repeat(count));
+    for way in [Way::LeadSquared, Way::Freshsales, Way::ZohoForm, Way::PipedriveDeal] {
+        for (body, taken) in
+            [(padded("a", 6_200_000), true), (padded("a", 6_291_556), false), (padded(r#"\""#, 2_000_000), false)]
+        {
+            let said = way.send(&shop, &body).await;
+            let length = body.len();
+            assert_eq!(said.status, if taken { 200 } else { 413 }, "{way:?}, {length} bytes");
+            assert_eq!(said.text == r#"{"message":"Request Entity Too Large"}"#, !taken, "{way:?}, {length} bytes");
+        }
+    }
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_record_is_read_back_over_the_guarded_way_only() {
     let fenced = Arc::new(Fenced::default());

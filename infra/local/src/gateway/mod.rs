@@ -19,6 +19,10 @@ use std::{sync::Arc, time::Duration};
 
 /// What API Gateway takes.
 pub const MOST_BODY: usize = 10 * 1024 * 1024;
+/// What Lambda takes: the whole event, whose body is escaped or in base64.
+const MOST_EVENT: usize = 6_291_556;
+/// A byte of a body is six of the event at most: `\u0000`.
+const SURELY_TAKEN: usize = MOST_EVENT / 8;
 /// How long it waits for a function.
 const PATIENCE: Duration = Duration::from_secs(30);
 
@@ -53,6 +57,9 @@ impl Gateway {
         let now = self.0.clock.now();
         let id = self.0.ids.id(now);
         let event = event::of(&request, &found, &id, now);
+        if request.body().len() > SURELY_TAKEN && event.to_string().len() > MOST_EVENT {
+            return message(StatusCode::PAYLOAD_TOO_LARGE, "Request Entity Too Large");
+        }
         let invocation = self.0.invoker.http(found.function, event, &id);
         match tokio::time::timeout(PATIENCE, invocation).await {
             Ok(Ok(response)) => response,
