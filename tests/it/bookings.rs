@@ -321,7 +321,7 @@ async fn second_refusal_of_a_person_in_a_row_hides_no_slot_from_others() {
                 let wanted = at(lead(1), offered[n]["start"].as_str().unwrap(), "refuse");
                 assert_eq!(shop.book(&format!("k{n}"), Some(10), &wanted).await.code(), "slot_taken");
                 shop.advance(2);
-                let first = if n == 0 { 1 } else { 0 };
+                let first = usize::from(n == 0);
                 assert_eq!(shop.slots("?limit=1").await.body["slots"][0], offered[first], "after {n}");
             }
         } else {
