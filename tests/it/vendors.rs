@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 use std::{collections::BTreeMap, fs, path::Path};
 use system_tests::{
     pages::assert_block,
-    shop::{Shop, WEBHOOK_KEY, page_id, sellers},
+    shop::{Shop, WEBHOOK_KEY, page_id, sellers, thread as thread_key},
 };
 
 const PAGE: &str = "functions/event-intake/README.md";
@@ -80,7 +80,7 @@ async fn every_name_of_the_table_comes_in_with_its_kind_subject_and_trust() {
         let stored = events
             .iter()
             .find(|item| {
-                let threaded = subject.as_ref().is_none_or(|subject| item["pk"] == format!("acme#{subject}"));
+                let threaded = subject.as_ref().is_none_or(|subject| item["pk"] == thread_key(subject));
                 threaded && item["kind"] == kind.as_str() && item["trust"] == trust
             })
             .unwrap_or_else(|| panic!("{} {name}: no {} of {subject:?}, {trust}", family.as_str(), kind.as_str()));

@@ -30,7 +30,8 @@ pub async fn forget(shop: &Shop, who: &Value) -> Reply {
 
 /// The answer to an erasure that is done, of somebody of whom Popin has no call and no trigger was parked.
 pub fn erased(events: u64, bookings: u64) -> Value {
-    json!({"state": "done", "events": events, "bookings": bookings, "triggers": 0, "still_at_popin": []})
+    let not_reached = ["popin", "crm", "exports", "point_in_time_recovery"];
+    json!({"state": "done", "events": events, "bookings": bookings, "triggers": 0, "still_at_popin": [], "not_reached": not_reached})
 }
 
 /// All of them, one after the other: how many events were blanked and bookings removed.

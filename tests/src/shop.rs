@@ -5,6 +5,7 @@ use base64::{Engine, engine::general_purpose::STANDARD};
 use bytes::Bytes;
 use frontdesk::{
     flow::Clock,
+    model::event::Thread,
     popin::Transport,
     store::{Bookings, Events, Slots},
 };
@@ -293,6 +294,11 @@ pub fn sign(secret: &str, id: &str, timestamp: &str, body: &str) -> String {
 /// A lead with a number of its own, from the block that is set aside: `+91 90000 xxxxx`.
 pub fn lead(number: u32) -> Value {
     json!({"lead": {"external_id": format!("L-{number}"), "name": "Asha Example", "mobile": format!("90000{number:05}"), "email": "asha@example.com"}})
+}
+
+/// The partition of a thread that a vendor calls so.
+pub fn thread(id: &str) -> String {
+    format!("acme#{}", Thread::told(id).subject(POPIN_KEY))
 }
 
 /// A UUID for a page's event.

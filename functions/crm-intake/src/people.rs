@@ -65,6 +65,9 @@ fn accepted(seller: &SellerId, erasure: &Erasure) -> Response<Body> {
     response
 }
 
+/// Where the person's data may still be: nothing here can erase it there.
+const NOT_REACHED: [&str; 4] = ["popin", "crm", "exports", "point_in_time_recovery"];
+
 fn view(erasure: &Erasure) -> Value {
     let calls = erasure.still_at_popin.iter().map(|at| json!({"start_at": instant::seconds(*at)}));
     json!({
@@ -73,6 +76,7 @@ fn view(erasure: &Erasure) -> Value {
         "bookings": erasure.bookings,
         "triggers": erasure.triggers,
         "still_at_popin": calls.collect::<Vec<_>>(),
+        "not_reached": NOT_REACHED,
     })
 }
 

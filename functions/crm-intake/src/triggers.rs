@@ -23,8 +23,8 @@ use frontdesk::{
         request_booking::{RequestError, Taken, Trigger, take_trigger},
     },
     model::{
-        canonical::canonical_value, connector::Connector, extent, hash, ids::SellerId, seller::Seller, trigger::Told,
-        trust::Trust,
+        canonical::canonical_value, connector::Connector, extent, hash, ids::SellerId, instant, seller::Seller,
+        trigger::Told, trust::Trust,
     },
 };
 use futures_util::{StreamExt, stream};
@@ -117,7 +117,7 @@ pub(crate) async fn store(
 ) -> Response<Body> {
     let desk = &app.desk(seller.0, seller.1);
     let took = stream::iter(batch.told)
-        .map(|told| async move { take_one(app, desk, connector, (trust, told), wait).await })
+        .map(|told| async move { take_one(app, desk, connector, ((trust, None), told), wait).await })
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -144,13 +144,12 @@ async fn take_one(
     app: &App,
     desk: &Desk<'_>,
     connector: Connector,
-    told: (Trust, Told),
+    (proof, told): ((Trust, Option<Timestamp>), Told),
     wait: Option<Patience>,
 ) -> Result<(Became, Outcome), RequestError> {
-    let (trust, told) = told;
     // By these the worker's lines name what became of it.
     let (mut booking, mut trigger) = (None, None);
-    let (became, counted, outcome) = match Box::pin(take_trigger(desk, connector, trust, told, wait)).await? {
+    let (became, counted, outcome) = match Box::pin(take_trigger(desk, connector, proof, told, wait)).await? {
         Taken::Booked(requested) => {
             if let Some(run) = requested.run {
                 booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
@@ -229,7 +228,9 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
         if extent::is_too_deep(body) {
             told.about = body::unreadable(body, "body_too_deep").about;
         }
-        let told = (Trust::Bearer, told);
+        // A dead letter may be sent again days later, as it was.
+        let sent_at = event["time"].as_str().and_then(instant::rfc3339);
+        let told = ((Trust::Bearer, sent_at), told);
         let took = [Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await];
         count(app, id, &took);
         let [took] = took;

@@ -48,12 +48,17 @@ pub async fn forget_person(desk: &Desk<'_>, who: &Identifier, stop_by: Timestamp
         bookings: 0,
         triggers: 0,
         still_at_popin: [].into(),
+        records: [].into(),
         asked_at: now,
         lease: Some(lease.clone()),
         due_at: Some(lease.until),
     };
     match desk.bookings.begin_erasure(desk.id, &fresh, &lease, now).await? {
-        ErasureLease::Acquired(erasure) => Ok(run(desk, erasure, &lease.owner, stop_by).await),
+        ErasureLease::Acquired(mut erasure) => {
+            // What came in since an earlier request, whose erasure still runs, is to be forgotten as well.
+            erasure.asked_at = now;
+            Ok(run(desk, erasure, &lease.owner, (stop_by, Cause::Request)).await)
+        }
         ErasureLease::Held(erasure) => Ok(ErasureRun { erasure, unreadable: 0, failure: None }),
     }
 }
@@ -67,7 +72,7 @@ pub async fn resume_erasure(
     let now = desk.clock.now();
     let lease = lease(desk, now);
     match desk.bookings.acquire_erasure(desk.id, id, &lease, now).await? {
-        Some(erasure) => Ok(Some(run(desk, erasure, &lease.owner, stop_by).await)),
+        Some(erasure) => Ok(Some(run(desk, erasure, &lease.owner, (stop_by, Cause::Sweep)).await)),
         None => Ok(None),
     }
 }
@@ -76,9 +81,16 @@ fn lease(desk: &Desk<'_>, now: Timestamp) -> Lease {
     Lease { owner: desk.random.id(now), until: now + LEASE }
 }
 
-async fn run(desk: &Desk<'_>, erasure: Erasure, owner: &str, stop_by: Timestamp) -> ErasureRun {
+/// Why an erasure runs.
+#[derive(Clone, Copy, PartialEq, Eq)]
+enum Cause {
+    Request,
+    Sweep,
+}
+
+async fn run(desk: &Desk<'_>, erasure: Erasure, owner: &str, (stop_by, cause): (Timestamp, Cause)) -> ErasureRun {
     let mut work = Work::new(desk, erasure, owner, stop_by);
-    let ended = work.pass().await;
+    let ended = work.pass(cause).await;
     let (mut erasure, unreadable) = (work.erasure, work.unreadable);
     let now = desk.clock.now();
     let failure = match ended {

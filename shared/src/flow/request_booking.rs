@@ -1,11 +1,13 @@
 //! Takes a CRM's "call this lead": one booking for one key, whatever the caller's network does.
 
+mod forgotten_person;
 mod limits;
 mod reading;
 mod triggers;
 
 pub use self::triggers::{Taken, booked_since, run_parked, take_trigger};
 
+use self::forgotten_person::lift_tombstones;
 use super::{
     Desk,
     advance_booking::{Advanced, Patience, Run, advance_booking, work},
@@ -119,6 +121,7 @@ pub async fn request_booking(
     loop {
         match desk.bookings.create(&booking, &idempotency, &window, &owner).await? {
             Created::New => {
+                lift_tombstones(desk, &booking).await;
                 let (booking, run) = match wait {
                     Some(patience) => Box::pin(work(desk, booking, &owner, patience)).await?,
                     None => (booking, Run::WROTE),

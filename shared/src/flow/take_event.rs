@@ -3,16 +3,18 @@
 use super::write_budget::{OverBudget, WriteBudget};
 use crate::{
     model::{
-        event::{Event, Vendor},
+        event::{Draft, Event, Vendor},
         ids::SellerId,
         kind::Kind,
         people::Identifier,
         seller::Seller,
+        tombstone::{self, Tombstone},
         trust::{Action, NotProven, Trust},
     },
     store::{
         self, Events,
         events::{Stored, Weight},
+        tombstones::Lookup,
     },
     vendors::{
         self,
@@ -21,7 +23,7 @@ use crate::{
 };
 use futures_util::{StreamExt, stream};
 use jiff::Timestamp;
-use std::time::Duration;
+use std::{collections::BTreeSet, time::Duration};
 use tokio::time::{Instant, timeout_at};
 
 /// Writes under way at once for one batch.
@@ -34,6 +36,8 @@ pub const MOST_UNITS: usize = 10;
 /// at least, or it is too large.
 const MOST_PEOPLE: usize = 4;
 const LEAST_PEOPLE: usize = 2;
+/// The persons of one event who are looked up among those who were forgotten: as many as it is found by at most.
+const MOST_LOOKED_UP: usize = 100;
 
 /// What became of a batch: every event that it carried is counted once.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -93,21 +97,33 @@ pub async fn take_page_events(
         }
     }
     taken.rejected.sort_unstable();
-    let units = claims.iter().filter(|claim| !events.knows(&claim.event)).map(|claim| claim.units).sum();
+    let units = claims.iter().filter(|claim| !events.knows(&claim.named.event)).map(|claim| claim.units).sum();
     budget.take(seller.0, units, now)?;
     taken.people_left_out = claims.iter().map(|claim| claim.left_out).sum();
     if taken.people_left_out > 0 {
         tracing::warn!(seller = %seller.0, people = taken.people_left_out, "events.people_left_out");
     }
+    let end = Instant::now() + LONGEST;
     let mut outstanding = claims.len();
-    let mut writes = stream::iter(claims)
-        .map(|Claim { event, people, .. }| {
+    let mut named: Vec<Named> = claims.into_iter().map(|claim| claim.named).collect();
+    match timeout_at(end, blank_forgotten(events, seller, &mut named, Lookup::Page)).await {
+        Ok(Ok(())) => {}
+        Ok(Err(error)) => {
+            taken.not_stored += outstanding;
+            return Err(BatchError::Store { error, taken });
+        }
+        Err(_) => {
+            taken.not_stored += outstanding;
+            return Err(BatchError::Late { taken });
+        }
+    }
+    let mut writes = stream::iter(named)
+        .map(|named| {
             // Boxed: a put of the SDK's is 13 KB, and would be moved from hand to hand.
-            Box::pin(async move { (event.draft.kind, events.put(&event, &people).await) })
+            Box::pin(async move { (named.event.draft.kind, named.put(events, seller.1).await) })
         })
         .buffer_unordered(AT_ONCE);
     let mut failed = None;
-    let end = Instant::now() + LONGEST;
     while outstanding > 0 {
         // A write that is given up here may have been done: it is a duplicate when the page tries again.
         let Ok(Some((kind, stored))) = timeout_at(end, writes.next()).await else {
@@ -133,10 +149,52 @@ pub async fn take_page_events(
     }
 }
 
-/// A page's event, with whom it is found by and what it costs.
-struct Claim {
+/// An event, and whom it names.
+struct Named {
     event: Event,
-    people: Vec<String>,
+    /// By the vendor's own id.
+    user: Option<Identifier>,
+    /// By numbers and addresses, numbers first.
+    people: Vec<Identifier>,
+}
+
+impl Named {
+    fn of(event: Event, seller: &Seller) -> Self {
+        let draft = &event.draft;
+        let user = Some(draft.data.expose().get())
+            .filter(|_| Action::Identify.allowed_to(event.trust))
+            .and_then(|data| vendors::user(draft.vendor, data))
+            .map(|user| Identifier::user(draft.vendor, &user));
+        let people = vendors::people(draft, event.page.as_deref(), seller.default_country, event.trust);
+        Self { event, user, people }
+    }
+
+    async fn put(&self, events: &Events, seller: &Seller) -> Result<Stored, store::Error> {
+        let Draft { vendor, subject, .. } = &self.event.draft;
+        // Where the thread is the vendor's id, the event is found by its thread.
+        let user = self.user.as_ref().filter(|user| **user != Identifier::user(*vendor, subject.as_str()));
+        let people: Vec<String> = user.into_iter().chain(&self.people).map(|one| seller.person(one.value())).collect();
+        events.put(&self.event, &people).await
+    }
+
+    /// The keyed hashes by which it may be an event of somebody who was forgotten.
+    fn persons(&self, seller: &Seller) -> impl Iterator<Item = String> {
+        let named = self.user.iter().chain(&self.people).take(MOST_LOOKED_UP);
+        named.flat_map(|one| seller.persons(one.value()))
+    }
+
+    /// Whether one of these tombstones is of the customer whom it is about. Staff who were forgotten go on working.
+    fn is_about(&self, tombstones: &[Tombstone], seller: &Seller) -> bool {
+        let Event { draft, page, trust, .. } = &self.event;
+        let customers = vendors::customers(draft, page.as_deref(), seller.default_country, *trust);
+        let named = self.user.iter().chain(&customers).map(|one| seller.persons(one.value()).collect());
+        tombstone::cover(tombstones, &named.collect::<Vec<_>>())
+    }
+}
+
+/// A page's event, and what it costs.
+struct Claim {
+    named: Named,
     units: usize,
     /// How many more persons it names.
     left_out: usize,
@@ -145,14 +203,14 @@ struct Claim {
 impl Claim {
     /// `None` for an event that costs too much.
     fn of(event: Event, seller: &Seller) -> Option<Self> {
-        let mut people = people(&event, seller);
-        let named = people.len();
-        let most = MOST_UNITS + 2 * event.standing.others.len();
-        let weight = Weight::of(&event);
-        let counts = (named.min(LEAST_PEOPLE)..=named.min(MOST_PEOPLE)).rev();
+        let mut named = Named::of(event, seller);
+        let found = named.people.len();
+        let most = MOST_UNITS + 2 * named.event.standing.others.len();
+        let weight = Weight::of(&named.event);
+        let counts = (found.min(LEAST_PEOPLE)..=found.min(MOST_PEOPLE)).rev();
         let (count, units) = counts.map(|count| (count, weight.units(count))).find(|(_, units)| *units <= most)?;
-        people.truncate(count);
-        Some(Self { event, people, units, left_out: named - count })
+        named.people.truncate(count);
+        Some(Self { named, units, left_out: found - count })
     }
 }
 
@@ -169,21 +227,36 @@ pub async fn take_webhook(
     let draft = vendors::read_webhook(vendor, body).map_err(|_| WebhookError::NotJson)?;
     let kind = draft.kind;
     let event = Event::of(seller, trust, now, None, draft);
-    let people = people(&event, seller.1);
-    Ok((events.put(&event, &people).await?, kind))
+    let mut named = [Named::of(event, seller.1)];
+    blank_forgotten(events, seller, &mut named, Lookup::Webhook).await?;
+    let [named] = named;
+    Ok((named.put(events, seller.1).await?, kind))
 }
 
-/// The keyed hashes of whom an event tells of, phones first. A vendor's own id of a person is one of them where the
-/// event's thread is not that id already, under which it would be found.
-fn people(event: &Event, seller: &Seller) -> Vec<String> {
-    let draft = &event.draft;
-    let user = Some(draft.data.expose().get())
-        .filter(|_| Action::Identify.allowed_to(event.trust))
-        .and_then(|data| vendors::user(draft.vendor, data))
-        .filter(|user| draft.subject.as_str() != user);
-    let user = user.map(|user| Identifier::user(draft.vendor, &user));
-    let people = vendors::people(draft, event.page.as_deref(), seller.default_country, event.trust);
-    user.iter().chain(&people).map(|one| seller.person(one.value())).collect()
+/// Blanks what arrives late about persons who were forgotten: then their data is not even written. An event that names
+/// nobody, or that this process has put before, costs no call.
+async fn blank_forgotten(
+    events: &Events,
+    (id, seller): (&SellerId, &Seller),
+    named: &mut [Named],
+    lookup: Lookup,
+) -> Result<(), store::Error> {
+    let new = named.iter().filter(|one| !events.knows(&one.event));
+    let persons: BTreeSet<String> = new.flat_map(|one| one.persons(seller)).collect();
+    let Some(now) = named.iter().map(|one| one.event.received_at).max().filter(|_| !persons.is_empty()) else {
+        return Ok(());
+    };
+    let found = events.tombstones(id, persons, lookup, now).await?;
+    let tombstones = events.not_lifted(id, found).await?;
+    if tombstones.is_empty() {
+        return Ok(());
+    }
+    for one in named.iter_mut().filter(|one| one.is_about(&tombstones, seller)) {
+        one.event.blank();
+        one.user = None;
+        one.people.clear();
+    }
+    Ok(())
 }
 
 #[derive(Debug, thiserror::Error)]

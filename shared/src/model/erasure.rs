@@ -46,6 +46,8 @@ pub struct Erasure {
     pub triggers: u64,
     /// When the calls begin that Popin still has.
     pub still_at_popin: BTreeSet<Timestamp>,
+    /// Keyed hashes of the CRM records that the person's bookings and triggers came from, a hundred at most.
+    pub records: BTreeSet<String>,
     pub asked_at: Timestamp,
     pub lease: Option<Lease>,
     /// When the sweep takes it up; `None` once it has looked a second time.

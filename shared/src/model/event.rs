@@ -4,8 +4,6 @@ use super::{
     hash,
     ids::{EventId, PageEventId, SellerId, Subject, TableVersion},
     kind::Kind,
-    people,
-    phone::Country,
     seller::Seller,
     sensitive::Sensitive,
     trust::Trust,
@@ -84,15 +82,21 @@ impl Thread {
         }
     }
 
-    /// As it stands in a key: the vendor's word where it fits and tells of nobody, else a hash that a secret keeps.
-    pub fn subject(&self, secret: &str, home: Country) -> Subject {
-        let sealed = || hash::sealed(secret, &["subject", self.as_str()]);
-        let plain = match self {
-            Self::Told(id) if people::find(id.expose(), home).is_empty() => Subject::parse(id.expose()).ok(),
-            Self::Told(_) => None,
-            Self::Hash(_) => return Subject::parse(&sealed()[..16]).expect("16 digits fit"),
-        };
-        plain.unwrap_or_else(|| Subject::parse(format!("hmac:{}", sealed())).expect("37 characters fit"))
+    /// As it stands in a key: a hash that a secret keeps. A vendor's word for a thread may be its id of a person.
+    pub fn subject(&self, secret: &str) -> Subject {
+        let sealed = hash::sealed(secret, &["subject", self.as_str()]);
+        match self {
+            Self::Told(_) => Subject::parse(format!("hmac:{sealed}")).expect("37 characters fit"),
+            Self::Hash(_) => Subject::parse(&sealed[..16]).expect("16 digits fit"),
+        }
+    }
+
+    /// As releases before 2026-12 wrote it in keys: the vendor's own word, where it fits.
+    pub fn former_subject(&self) -> Option<Subject> {
+        match self {
+            Self::Told(id) => Subject::parse(id.expose()).ok(),
+            Self::Hash(_) => None,
+        }
     }
 }
 
@@ -148,6 +152,8 @@ pub struct Event {
     pub page: Option<String>,
     pub draft: Draft,
     pub standing: Standing,
+    /// It arrived late about somebody who was forgotten: its payload is not stored.
+    pub erased: bool,
 }
 
 /// Where an event stands in its seller's table.
@@ -186,7 +192,7 @@ impl Event {
         draft: Draft,
     ) -> Self {
         let (id, seller) = seller;
-        let mut places = seller.secrets().map(|secret| places(&draft, received_at, secret, seller.default_country));
+        let mut places = seller.secrets().map(|secret| places(&draft, received_at, secret));
         let (place, mut others) = places.next().expect("a seller has a secret");
         for (former, beside) in places {
             others.push((former, Far::Never));
@@ -194,7 +200,25 @@ impl Event {
         }
         // What no secret is part of has one place under all of them.
         others.retain(|(other, _)| *other != place);
-        Self { seller: id.clone(), trust, received_at, page, draft, standing: Standing { place, others } }
+        Self {
+            seller: id.clone(),
+            trust,
+            received_at,
+            page,
+            draft,
+            standing: Standing { place, others },
+            erased: false,
+        }
+    }
+
+    /// Without its payload, and all else that may name a person. Its key stays, so that a copy is recognized.
+    pub fn blank(&mut self) {
+        self.draft.data = Sensitive::new(RawValue::from_string("{}".to_owned()).expect("an empty object is JSON"));
+        if self.draft.kind == Kind::Unknown {
+            self.draft.name.clear();
+        }
+        self.page = None;
+        self.erased = true;
     }
 
     /// The CloudEvents `source`.
@@ -209,8 +233,8 @@ impl Event {
 }
 
 /// The place under one secret, and those beside it.
-fn places(draft: &Draft, received_at: Timestamp, secret: &str, home: Country) -> (Place, Vec<(Place, Far)>) {
-    let subject = draft.subject.subject(secret, home);
+fn places(draft: &Draft, received_at: Timestamp, secret: &str) -> (Place, Vec<(Place, Far)>) {
+    let subject = draft.subject.subject(secret);
     let place = |id: String| Place {
         subject: subject.clone(),
         id: EventId::parse(id).expect("hex digits and hyphens are an event id"),

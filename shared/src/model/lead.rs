@@ -1,6 +1,6 @@
 //! The person to be called, and the call that is asked for: what every CRM's trigger is turned into.
 
-use super::{diary::Slot, offer::Offered, phone::Phone, sensitive::Sensitive};
+use super::{diary::Slot, offer::Offered, people::Identifier, phone::Phone, sensitive::Sensitive};
 use jiff::Timestamp;
 use serde_json::{Map, Value};
 
@@ -18,6 +18,14 @@ pub struct Lead {
     pub agent: Option<i64>,
     pub pincode: Option<Sensitive<String>>,
     pub campaign: Sensitive<Map<String, Value>>,
+}
+
+impl Lead {
+    /// Their number and address.
+    pub fn people(&self) -> impl Iterator<Item = Identifier> {
+        let email = self.email.as_ref().and_then(|email| Identifier::email(email.expose()));
+        [Identifier::phone(&self.mobile)].into_iter().chain(email)
+    }
 }
 
 /// When the call should be.

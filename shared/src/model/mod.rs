@@ -22,6 +22,7 @@ pub mod retry_after;
 pub mod seller;
 pub mod sensitive;
 pub mod state;
+pub mod tombstone;
 pub mod trigger;
 pub mod trust;
 pub mod write_back;

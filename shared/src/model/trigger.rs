@@ -5,7 +5,11 @@ use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// How long a trigger is kept that made no booking.
-pub const PARKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+const PARKED_KEPT: SignedDuration = SignedDuration::from_hours(30 * 24);
+
+/// How long one is kept whose body could not be read: an erasure may not find a person in it.
+const UNREADABLE_KEPT: SignedDuration = SignedDuration::from_hours(7 * 24);
+const UNREADABLE: [&str; 4] = ["body_unreadable", "body_too_deep", "body_too_large", "body_compressed"];
 
 #[derive(Clone, Debug, PartialEq)]
 pub struct Told {
@@ -26,6 +30,18 @@ pub enum About {
     Unusable { code: String, body: Sensitive<String> },
     /// Proven, and asks for no call: an echo of our own, or what nobody has subscribed to.
     Ignored(&'static str),
+}
+
+impl About {
+    /// All that it says, to find a person in.
+    pub fn text(&self) -> String {
+        match self {
+            Self::Record(record) => record.expose().to_string(),
+            Self::Thin(thin) => thin.known.expose().to_string(),
+            Self::Unusable { body, .. } => body.expose().clone(),
+            Self::Ignored(_) => String::new(),
+        }
+    }
 }
 
 /// What is to be read from the CRM.
@@ -54,4 +70,13 @@ pub struct Parked {
     pub due_at: Option<Timestamp>,
     /// How often the CRM was asked in vain.
     pub tries: u32,
+}
+
+impl Parked {
+    pub fn kept_for(&self) -> SignedDuration {
+        match &self.told.about {
+            About::Unusable { code, .. } if UNREADABLE.contains(&code.as_str()) => UNREADABLE_KEPT,
+            About::Unusable { .. } | About::Record(_) | About::Thin(_) | About::Ignored(_) => PARKED_KEPT,
+        }
+    }
 }

@@ -188,6 +188,7 @@ impl Bookings {
             bookings: read.number("bookings")?,
             triggers: read.number("triggers")?,
             still_at_popin: calls.collect::<Result<_, _>>()?,
+            records: set("records").cloned().collect(),
             asked_at: read.time("asked_at")?,
             lease,
             due_at: read.maybe_text("due_at").map(|_| read.time("due_at")).transpose()?,
@@ -207,6 +208,9 @@ fn item(seller: &SellerId, erasure: &Erasure) -> Item {
     let calls: BTreeSet<String> = erasure.still_at_popin.iter().map(|at| instant::seconds(*at)).collect();
     if !calls.is_empty() {
         set("still_at_popin", AttributeValue::Ss(calls.into_iter().collect()));
+    }
+    if !erasure.records.is_empty() {
+        set("records", AttributeValue::Ss(erasure.records.iter().cloned().collect()));
     }
     if let Some(lease) = &erasure.lease {
         set("lease_owner", s(&lease.owner));

@@ -23,7 +23,7 @@ use aws_sdk_dynamodb::{
 pub struct Events {
     pub client: Client,
     /// For events whose sender does not retry.
-    patient: Client,
+    pub(super) patient: Client,
     pub table: String,
     recent: Recent,
 }
@@ -205,7 +205,8 @@ impl Weight {
 fn entries(event: &Event, people: &[String]) -> Vec<Item> {
     let (seller, place) = (&event.seller, &event.standing.place);
     let unknown = event.draft.kind == Kind::Unknown;
-    let waits = unknown.then(|| keys::quarantine_entry(seller, &event.draft.read_by, event.received_at, place));
+    let waits = (unknown && !event.erased)
+        .then(|| keys::quarantine_entry(seller, &event.draft.read_by, event.received_at, place));
     let tells = people.iter().map(|person| keys::person_entry(seller, person, place));
     let expires_at = (event.received_at + KEPT).as_second();
     let of = keys::event(seller, place);
@@ -248,6 +249,9 @@ fn items(event: &Event) -> (Item, Vec<Item>) {
     }
     if let Some(page) = &event.page {
         set("page", s(page));
+    }
+    if event.erased {
+        set("erased_at", s(instant::millis(event.received_at)));
     }
     if let Some(reason) = draft.reason {
         set("reason", s(reason.as_str()));

@@ -22,7 +22,10 @@ use std::collections::BTreeSet;
 #[derive(Clone, Debug)]
 pub struct Recorded {
     pub vendor: Option<Vendor>,
+    /// The vendor's own name for it.
+    pub name: Sensitive<String>,
     pub trust: Trust,
+    pub received_at: Option<Timestamp>,
     pub data: Sensitive<String>,
     pub traces: Traces,
 }
@@ -63,7 +66,9 @@ impl Events {
         }
         Ok(Some(Recorded {
             vendor: read.maybe_text("vendor").and_then(Vendor::parse),
+            name: Sensitive::new(read.maybe_text("name").unwrap_or_default().to_owned()),
             trust: trust(&read),
+            received_at: read.time("received_at").ok(),
             data: Sensitive::new(data),
             traces: Traces {
                 event: event.clone(),

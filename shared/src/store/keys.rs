@@ -53,6 +53,16 @@ pub fn person_partition(seller: &SellerId, person: &str) -> String {
     format!("#person#{seller}#{person}")
 }
 
+/// A person who was forgotten, under the keyed hash of a number, an address or a vendor's id.
+pub fn tombstone(seller: &SellerId, person: &str) -> Key {
+    Key::new(format!("#tombstone#{seller}#{person}"), "tombstone")
+}
+
+/// The person of an erasure has asked for a call since.
+pub fn tombstones_lifted(seller: &SellerId, erasure: &ErasureId) -> Key {
+    Key::new(format!("#tombstone#{seller}#{erasure}"), "lifted")
+}
+
 /// Where events of unknown kind wait for a table of names that knows them. By the table that read them last, so that
 /// what this build has looked at is passed over by key; then the oldest first.
 pub fn quarantine_entry(seller: &SellerId, read_by: &TableVersion, received_at: Timestamp, place: &Place) -> Key {
@@ -282,6 +292,8 @@ mod tests {
         assert_eq!(text(parked(&acme, &trigger)), "acme#parked | 0123456789abcdef0123456789abcdef");
         assert_eq!(parse_parked("acme#parked", trigger.as_str()), Some((acme.clone(), trigger.clone())));
         let erased = ErasureId::parse("0123456789abcdef0123456789abcdef").unwrap();
+        assert_eq!(text(tombstone(&acme, "ab12")), "#tombstone#acme#ab12 | tombstone");
+        assert_eq!(text(tombstones_lifted(&acme, &erased)), format!("#tombstone#acme#{erased} | lifted"));
         let pk = "acme#erasure#0123456789abcdef0123456789abcdef";
         assert_eq!(text(erasure(&acme, &erased)), format!("{pk} | erasure"));
         assert_eq!(parse_erasure(pk), Some((acme.clone(), erased.clone())));

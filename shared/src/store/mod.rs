@@ -15,6 +15,7 @@ pub mod requests;
 pub mod retries;
 pub mod shelf;
 pub mod slots;
+pub mod tombstones;
 pub mod write_backs;
 
 pub use bookings::Bookings;

@@ -12,7 +12,7 @@ use crate::model::{
     instant,
     origin::Origin,
     sensitive::Sensitive,
-    trigger::{About, PARKED_KEPT, Parked, Thin, Told},
+    trigger::{About, Parked, Thin, Told},
     trust::Trust,
 };
 use aws_sdk_dynamodb::types::{AttributeValue, ReturnValue};
@@ -266,7 +266,7 @@ fn item(seller: &SellerId, parked: &Parked) -> Item {
     set("trust", s(parked.trust.as_str()));
     set("code", s(&parked.code));
     set("received_at", s(instant::millis(parked.received_at)));
-    set("expires_at", n((parked.received_at + PARKED_KEPT).as_second()));
+    set("expires_at", n((parked.received_at + parked.kept_for()).as_second()));
     if let Some(due_at) = parked.due_at {
         set("due", s(keys::DUE_TRIGGERS));
         set("due_at", s(instant::millis(due_at)));

@@ -18,7 +18,7 @@ mod table;
 #[cfg(test)]
 mod tests;
 
-pub use people::{only_of_staff, people, user};
+pub use people::{contacts, customers, only_of_staff, people, user};
 pub use popin_webhook::{Appointment, appointment};
 pub use table::{Family, TABLE, version};
 
@@ -30,6 +30,7 @@ use crate::model::{
     ids::PageEventId,
     kind::Kind,
     sensitive::Sensitive,
+    trust::Trust,
 };
 use jiff::Timestamp;
 use serde_json::{Value, value::RawValue};
@@ -70,12 +71,10 @@ pub fn read_page(
     let data = data.unwrap_or(RawValue::NULL);
     // What the parser cannot hold (too deep, a number too large) is kept raw: the name is known all the same.
     let value: Value = serde_json::from_str(data.get()).unwrap_or_default();
-    let found = match vendor {
-        Vendor::Popin => popin_page::read(name, &value),
-        Vendor::ChiliPiper if chili_piper_page::is_chatter(name) => return Read::Chatter,
-        Vendor::ChiliPiper => chili_piper_page::read(name, &value),
-        Vendor::Fullview => fullview::read(name, &value),
-    };
+    if vendor == Vendor::ChiliPiper && chili_piper_page::is_chatter(name) {
+        return Read::Chatter;
+    }
+    let found = found_by_page(vendor, name, &value);
     let (kind, reason) = found.kind();
     Read::Event(Draft {
         vendor,
@@ -97,13 +96,7 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
     let excess = extent::excess(data.get());
     let parsed: Option<Value> = excess.is_none().then(|| serde_json::from_str(data.get()).ok()).flatten();
     let value = parsed.as_ref().unwrap_or(&Value::Null);
-    let found = match vendor {
-        Vendor::Popin if popin_outgoing::is_outgoing(value) => popin_outgoing::read(value),
-        Vendor::Popin => popin_webhook::read(value),
-        Vendor::ChiliPiper => chili_piper_webhook::read(value),
-        // Fullview documents no webhook: whatever is wired to this route has no name that we could know.
-        Vendor::Fullview => Found { family: Family::FullviewPage, name: None, subject: None, key: None, time: None },
-    };
+    let found = found_by_webhook(vendor, value);
     let (kind, reason) = found.kind();
     let excess = excess.map(|excess| match excess {
         Excess::Depth => UnknownReason::Depth,
@@ -124,6 +117,34 @@ pub fn read_webhook(vendor: Vendor, body: &[u8]) -> Result<Draft, NotJson> {
         reason: excess.or(reason),
         read_by: version(),
     })
+}
+
+/// The vendor's own thread of an event that was stored, as its name and payload have it.
+pub fn thread(vendor: Vendor, trust: Trust, name: &str, data: &str) -> Option<Thread> {
+    let value: Value = serde_json::from_str(data).ok()?;
+    let found = match trust {
+        Trust::Claimed => found_by_page(vendor, name, &value),
+        Trust::Bearer | Trust::Signed | Trust::Confirmed => found_by_webhook(vendor, &value),
+    };
+    found.subject.map(Thread::told)
+}
+
+fn found_by_page<'e>(vendor: Vendor, name: &'e str, value: &'e Value) -> Found<'e> {
+    match vendor {
+        Vendor::Popin => popin_page::read(name, value),
+        Vendor::ChiliPiper => chili_piper_page::read(name, value),
+        Vendor::Fullview => fullview::read(name, value),
+    }
+}
+
+fn found_by_webhook(vendor: Vendor, value: &Value) -> Found<'_> {
+    match vendor {
+        Vendor::Popin if popin_outgoing::is_outgoing(value) => popin_outgoing::read(value),
+        Vendor::Popin => popin_webhook::read(value),
+        Vendor::ChiliPiper => chili_piper_webhook::read(value),
+        // Fullview documents no webhook: whatever is wired to this route has no name that we could know.
+        Vendor::Fullview => Found { family: Family::FullviewPage, name: None, subject: None, key: None, time: None },
+    }
 }
 
 impl Found<'_> {

@@ -304,7 +304,7 @@ async fn impatient(stage: &Stage) {
     open(stage).await;
     stage.slow_database(600);
     stage.ask(1, Way::Waits(1), ANY()).await;
-    stage.ask(2, Way::Waits(3), ANY()).await;
+    stage.ask(2, Way::Waits(4), ANY()).await;
     stage.slow_database(0);
     goes_on(stage, 10).await;
 }

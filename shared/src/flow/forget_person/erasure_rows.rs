@@ -2,32 +2,97 @@
 
 use super::erasure_run::{AT_ONCE, PAGE, Whole, Work};
 use crate::{
-    model::{ids::BookingId, people, state::State, trigger::About},
-    store::Error,
+    model::{booking::Booking, hash, ids::BookingId, origin::Origin, people, state::State},
+    store::{Error, parked::ParkedPage},
 };
-use futures_util::{StreamExt, stream};
+use futures_util::{StreamExt, TryStreamExt, stream};
 use jiff::Timestamp;
 
 /// Calls that the answer names at most.
 const MOST_CALLS: usize = 100;
+/// Records whose triggers are looked for. Each save of the erasure writes all of them.
+const MOST_RECORDS: usize = 100;
 
 impl Work<'_> {
-    /// Parked triggers are few, and what is wrong with one is often its number: each is looked into, whole.
+    /// Notes which records of a CRM the person's bookings came from: a parked trigger may name the record alone.
+    pub(super) async fn note_records(&mut self) -> Result<Whole, Error> {
+        let before = self.erasure.records.len();
+        for person in self.erasure.persons.clone() {
+            let mut after = None;
+            loop {
+                let page = self.desk.bookings.of_person(self.desk.id, &person, after).await?;
+                for (_, booking) in self.look_at(page.bookings).await? {
+                    let Some(booking) = booking.filter(|booking| booking.created_at <= self.erasure.asked_at) else {
+                        continue;
+                    };
+                    if let Some(origin) = &booking.origin {
+                        self.note_record(&booking.connector, origin);
+                    }
+                    // Those of the triggers that joined it.
+                    for joined in self.desk.bookings.write_backs(self.desk.id, &booking.id).await?.readable {
+                        self.note_record(&joined.connector, &joined.origin);
+                    }
+                }
+                after = page.next;
+                if after.is_none() {
+                    break;
+                }
+            }
+        }
+        if self.erasure.records.len() == before { Ok(!self.is_late()) } else { self.checkpoint().await }
+    }
+
+    fn note_record(&mut self, connector: &str, origin: &Origin) {
+        if self.erasure.records.len() < MOST_RECORDS {
+            let record = self.hashes_of(connector, origin).into_iter().next();
+            self.erasure.records.extend(record);
+        }
+    }
+
+    /// The keyed hashes of a record, under the current key first. Records of two kinds may have one id.
+    fn hashes_of(&self, connector: &str, origin: &Origin) -> Vec<String> {
+        let (object, id) = (origin.object.as_deref().unwrap_or_default(), origin.record.as_deref());
+        let sealed = |secret| Some(hash::sealed(secret, &["record", connector, object, id?]));
+        self.desk.seller.secrets().filter_map(sealed).collect()
+    }
+
+    /// Parked triggers are few, and what is wrong with one is often its number: each is searched whole. Several may be of one
+    /// record with a number in one of them alone, so the records are noted before any trigger goes.
     pub(super) async fn parked(&mut self) -> Result<Whole, Error> {
-        let (id, home) = (self.desk.id, self.desk.seller.default_country);
+        let before = self.erasure.records.len();
         let mut after = None::<String>;
         loop {
-            // Those whose time is over, too: the table drops them when it likes.
-            let page = self.desk.bookings.all_parked(id, after.as_deref(), PAGE, Timestamp::MIN).await?;
+            let page = self.parked_page(after.as_deref()).await?;
+            for parked in &page.parked {
+                if self.names_them(&parked.told.about.text()) {
+                    self.note_record(parked.connector.as_str(), &parked.told.origin);
+                }
+            }
+            after = page.next;
+            if after.is_none() {
+                break;
+            }
+        }
+        if self.erasure.records.len() > before && !self.checkpoint().await? {
+            return Ok(false);
+        }
+        self.unpark_all().await
+    }
+
+    async fn unpark_all(&mut self) -> Result<Whole, Error> {
+        let id = self.desk.id;
+        let mut after = None::<String>;
+        loop {
+            let page = self.parked_page(after.as_deref()).await?;
             let before = self.erasure.triggers;
             for parked in &page.parked {
-                let text = match &parked.told.about {
-                    About::Record(record) => record.expose().to_string(),
-                    About::Thin(thin) => thin.known.expose().to_string(),
-                    About::Unusable { body, .. } => body.expose().clone(),
-                    About::Ignored(_) => String::new(),
-                };
-                if people::find(&text, home).iter().any(|one| self.is_them(one)) {
+                let records = self.hashes_of(parked.connector.as_str(), &parked.told.origin);
+                // What names the record alone and came in since is judged when its CRM has answered.
+                let of_their_record = parked.received_at <= self.erasure.asked_at
+                    && records.iter().any(|record| self.erasure.records.contains(record));
+                let is_theirs = of_their_record
+                    || self.names_them(&parked.told.about.text()) && !self.is_new(Some(parked.received_at)).await?;
+                if is_theirs {
                     self.desk.bookings.unpark(id, &parked.id).await?;
                     self.erasure.triggers += 1;
                 }
@@ -35,7 +100,7 @@ impl Work<'_> {
             for row in &page.unreadable {
                 tracing::error!(seller = %id, trigger.id = row.key.sk, error = row.error, "trigger.unreadable");
                 self.unreadable += 1;
-                if people::find(row.raw.expose(), home).iter().any(|one| self.is_them(one)) {
+                if self.names_them(row.raw.expose()) {
                     self.desk.bookings.remove_unreadable(row).await?;
                     self.erasure.triggers += 1;
                 }
@@ -48,6 +113,15 @@ impl Work<'_> {
                 return Ok(true);
             }
         }
+    }
+
+    /// Those whose time is over, too: the table drops them when it likes.
+    async fn parked_page(&self, after: Option<&str>) -> Result<ParkedPage, Error> {
+        self.desk.bookings.all_parked(self.desk.id, after, PAGE, Timestamp::MIN).await
+    }
+
+    fn names_them(&self, text: &str) -> bool {
+        people::find(text, self.desk.seller.default_country).iter().any(|one| self.is_them(one))
     }
 
     pub(super) async fn bookings(&mut self) -> Result<Whole, Error> {
@@ -67,29 +141,36 @@ impl Work<'_> {
         Ok(true)
     }
 
-    /// Which calls Popin still has is known from the bookings alone: it is written down before they go.
-    async fn erase_bookings(&mut self, ids: Vec<BookingId>) -> Result<Whole, Error> {
+    /// The bookings of these ids; `None` for one that is gone or cannot be read.
+    async fn look_at(&self, ids: Vec<BookingId>) -> Result<Vec<(BookingId, Option<Booking>)>, Error> {
         let desk = self.desk;
         let look = |id: BookingId| async move {
-            let booking = desk.bookings.get(desk.id, &id).await;
-            (id, booking)
-        };
-        let looked: Vec<_> = stream::iter(ids).map(look).buffer_unordered(AT_ONCE).collect().await;
-        let (now, asked_at) = (desk.clock.now(), self.erasure.asked_at);
-        let mut ids = Vec::new();
-        for (id, booking) in looked {
-            match booking {
-                // What the person has asked for since is no part of what they wanted erased.
-                Ok(Some(booking)) if booking.created_at > asked_at => continue,
-                Ok(booking) => {
-                    let call = booking.and_then(|booking| at_popin(&booking.state)).filter(|start| *start >= now);
-                    self.erasure.still_at_popin.extend(call);
-                }
-                // One that cannot be read is erased all the same.
-                Err(Error::Corrupt { .. }) => {}
-                Err(error) => return Err(error),
+            match desk.bookings.get(desk.id, &id).await {
+                Ok(booking) => Ok((id, booking)),
+                Err(Error::Corrupt { .. }) => Ok((id, None)),
+                Err(error) => Err(error),
             }
-            ids.push(id);
+        };
+        stream::iter(ids).map(look).buffer_unordered(AT_ONCE).try_collect().await
+    }
+
+    /// Which calls Popin still has, and by what else the person is known, is known from the bookings alone: it is written
+    /// down before they go.
+    async fn erase_bookings(&mut self, ids: Vec<BookingId>) -> Result<Whole, Error> {
+        let desk = self.desk;
+        let (now, asked_at) = (desk.clock.now(), self.erasure.asked_at);
+        let mut ids_to_erase = Vec::new();
+        for (id, booking) in self.look_at(ids).await? {
+            if let Some(booking) = booking {
+                // What the person has asked for since is no part of what they wanted erased.
+                if booking.created_at > asked_at {
+                    continue;
+                }
+                self.put_tombstones(booking.lead.people(), false).await?;
+                self.erasure.still_at_popin.extend(at_popin(&booking.state).filter(|start| *start >= now));
+            }
+            // One that cannot be read is erased all the same.
+            ids_to_erase.push(id);
         }
         while self.erasure.still_at_popin.len() > MOST_CALLS {
             self.erasure.still_at_popin.pop_last();
@@ -98,7 +179,7 @@ impl Work<'_> {
             return Ok(false);
         }
         let erase = |id: BookingId| async move { desk.bookings.erase(desk.id, &id).await };
-        let erased: Vec<_> = stream::iter(ids).map(erase).buffer_unordered(AT_ONCE).collect().await;
+        let erased: Vec<_> = stream::iter(ids_to_erase).map(erase).buffer_unordered(AT_ONCE).collect().await;
         let mut failures = Vec::new();
         for one in erased {
             match one {

@@ -4,7 +4,7 @@ use super::erasure_run::{AT_ONCE, PAGE, Whole, Work};
 use crate::{
     model::{
         erasure::Lead,
-        event::Thread,
+        event::{Thread, Vendor},
         ids::Subject,
         people::Identifier,
         trust::{Action, Trust},
@@ -128,9 +128,17 @@ impl Work<'_> {
             }
             return Ok(false);
         };
+        if self.is_new(recorded.received_at).await? {
+            return Ok(false);
+        }
         let home = self.desk.seller.default_country;
         let data = recorded.data.expose();
         if !(step.asked_for && vendors::only_of_staff(data, |one| self.is_them(one), home)) {
+            if let Some(vendor) = proven(&recorded) {
+                let user = vendors::user(vendor, data).map(|user| Identifier::user(vendor, &user));
+                self.put_tombstones(user, true).await?;
+                self.put_tombstones(vendors::contacts(vendor, data, home), false).await?;
+            }
             for lead in self.leads_of(&step.event, &recorded) {
                 self.note_lead(lead, &step.event).await?;
             }
@@ -145,19 +153,26 @@ impl Work<'_> {
     /// vendor's own id. Never by an address in an event: it may be the agent's, who is in everybody's. No browser gets a
     /// webhook's events forgotten. A webhook's leads to every other, for those that matched a booking became `confirmed`.
     fn leads_of(&self, event: &Key, recorded: &Recorded) -> Vec<Lead> {
-        let proven = Action::Identify.allowed_to(recorded.trust);
-        let most = if proven { Trust::Confirmed } else { recorded.trust };
-        let place = keys::parse_place(&event.pk, &event.sk);
-        let mut leads: Vec<Lead> = place.map(|place| Lead::Thread(place.subject, most)).into_iter().collect();
-        let vendor = recorded.vendor.filter(|_| proven);
-        let user = vendor.and_then(|vendor| Some((vendor, vendors::user(vendor, recorded.data.expose())?)));
-        if let Some((vendor, user)) = user {
-            let seller = self.desk.seller;
+        let (seller, data) = (self.desk.seller, recorded.data.expose());
+        let vendor = proven(recorded);
+        let most = if vendor.is_some() { Trust::Confirmed } else { recorded.trust };
+        let mut leads = Vec::new();
+        let mut threads: Vec<Thread> = recorded
+            .vendor
+            .and_then(|vendor| vendors::thread(vendor, recorded.trust, recorded.name.expose(), data))
+            .into_iter()
+            .collect();
+        if let Some((vendor, user)) = vendor.and_then(|vendor| Some((vendor, vendors::user(vendor, data)?))) {
             leads.extend(seller.persons(Identifier::user(vendor, &user).value()).map(Lead::Person));
-            let thread = Thread::told(user);
-            let subjects = seller.secrets().map(|secret| thread.subject(secret, seller.default_country));
-            leads.extend(subjects.map(|subject| Lead::Thread(subject, most)));
+            threads.push(Thread::told(user));
         }
+        // Where it is, and where else its threads are: under former keys of the seller's, and as former releases wrote them.
+        let mut subjects: Vec<Subject> =
+            keys::parse_place(&event.pk, &event.sk).map(|place| place.subject).into_iter().collect();
+        for thread in &threads {
+            subjects.extend(seller.secrets().map(|secret| thread.subject(secret)).chain(thread.former_subject()));
+        }
+        leads.extend(subjects.into_iter().map(|subject| Lead::Thread(subject, most)));
         leads
     }
 
@@ -196,4 +211,9 @@ impl Work<'_> {
             }
         }
     }
+}
+
+/// The vendor of an event whose sender was authenticated. A page's word for a person is worth nothing.
+fn proven(recorded: &Recorded) -> Option<Vendor> {
+    recorded.vendor.filter(|_| Action::Identify.allowed_to(recorded.trust))
 }

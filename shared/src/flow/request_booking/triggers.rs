@@ -1,7 +1,9 @@
 //! From what a CRM told to a booking, to a trigger that waits for its CRM, or to one that waits for a person.
 
 use super::{
-    RequestError, Requested, Trigger, limits,
+    RequestError, Requested, Trigger,
+    forgotten_person::is_forgotten,
+    limits,
     reading::{Unread, read_back},
     request_booking as request,
 };
@@ -15,13 +17,14 @@ use crate::{
         ids::TriggerId,
         lead::{CallRequest, Lead},
         origin::Origin,
+        people,
         sensitive::Sensitive,
         trigger::{About, Parked, Thin, Told},
         trust::{Action, Trust},
     },
     store::{self, requests::Idempotency},
 };
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::Value;
 
 /// What became of a trigger; whatever it is, it is stored.
@@ -72,11 +75,11 @@ const STREAM_FIRST: SignedDuration = SignedDuration::from_secs(45);
 /// A CRM that has not answered for so long is not asked again.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
 
-/// Durable when it returns. Never waits for the CRM.
+/// Durable when it returns. Never waits for the CRM. `sent_at` is set for what may have waited elsewhere, as a dead letter has.
 pub async fn take_trigger(
     desk: &Desk<'_>,
     connector: Connector,
-    trust: Trust,
+    (trust, sent_at): (Trust, Option<Timestamp>),
     told: Told,
     wait: Option<Patience>,
 ) -> Result<Taken, RequestError> {
@@ -90,12 +93,17 @@ pub async fn take_trigger(
                 Some(known) => Judged::Became(known),
                 None => Judged::Unusable(vec![late]),
             },
-            None => book(desk, connector, trust, &told, record.expose(), wait).await?,
+            None => book(desk, connector, (trust, sent_at), &told, record.expose(), wait).await?,
         };
         match judged {
             Judged::Became(taken) => return Ok(taken),
             Judged::Unusable(found) => problems = found,
         }
+    }
+    if let Some(sent_at) = sent_at
+        && names_forgotten(desk, &told.about, sent_at).await?
+    {
+        return Ok(Taken::Erased);
     }
     let told = limits::bounded(told, Fields::of(connector, desk.seller).as_ref());
     let (code, due_at) = match &told.about {
@@ -128,6 +136,12 @@ pub async fn take_trigger(
     Ok(if new { taken } else { taken.copied() })
 }
 
+/// Whether somebody whom the trigger names asked to be forgotten after it was sent: then it is not parked either.
+async fn names_forgotten(desk: &Desk<'_>, about: &About, sent_at: Timestamp) -> Result<bool, RequestError> {
+    let named = people::find(&about.text(), desk.seller.default_country);
+    Ok(is_forgotten(desk, &named, sent_at).await?)
+}
+
 /// What a person has to look at before a record that asks for a call is one: whoever runs the trigger again has looked.
 fn late(desk: &Desk<'_>, connector: Connector, trust: Trust, record: &Value) -> Option<Unusable> {
     let asks = Fields::of(connector, desk.seller).is_some_and(|fields| !fields.unwanted(record));
@@ -152,10 +166,11 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         },
         About::Ignored(_) => return Ok(Taken::left(parked)),
     };
+    let proof = (parked.trust, Some(parked.received_at));
     let judged = match read {
         Ok(record) => match doubt(desk, &parked, &record) {
             Some(doubt) => Judged::Unusable(vec![doubt]),
-            None => book(desk, parked.connector, parked.trust, &parked.told, &record, None).await?,
+            None => book(desk, parked.connector, proof, &parked.told, &record, None).await?,
         },
         Err(Unread::Later(asked)) => return put_off(desk, parked, asked).await,
         Err(Unread::Credentials) => {
@@ -220,7 +235,7 @@ enum Judged {
 async fn book(
     desk: &Desk<'_>,
     connector: Connector,
-    trust: Trust,
+    (trust, waited_since): (Trust, Option<Timestamp>),
     told: &Told,
     record: &Value,
     wait: Option<Patience>,
@@ -237,7 +252,13 @@ async fn book(
         About::Record(record) => crm::replay(connector, trust, record.expose(), desk.seller, desk.clock.now()),
         About::Thin(_) | About::Unusable { .. } | About::Ignored(_) => Replay::Bounded,
     };
-    let trigger = Trigger { replayable: replay != Replay::Bounded, ..trigger(connector, trust, told, wanted) };
+    let replayable = replay != Replay::Bounded;
+    if let (Some(since), Ok((lead, _))) = (waited_since, &wanted)
+        && is_forgotten(desk, &lead.people().collect::<Vec<_>>(), since).await?
+    {
+        return Ok(Judged::Became(Taken::Erased));
+    }
+    let trigger = Trigger { replayable, ..trigger(connector, trust, told, wanted) };
     match Box::pin(request(desk, trigger, wait)).await {
         Ok(requested) => Ok(Judged::Became(Taken::Booked(Box::new(requested)))),
         Err(RequestError::Unusable(problems)) => Ok(Judged::Unusable(problems)),
