@@ -61,6 +61,42 @@ async fn a_batch_of_a_hundred_is_stored_one_by_one_and_makes_nothing_new_when_it
     assert_eq!((numbers.len(), shop.world.sim.schedules().len()), (100, 100));
 }
 
+/// It would lead the seller's own access token elsewhere in HubSpot's API.
+#[tokio::test(start_paused = true)]
+async fn record_id_that_is_no_plain_part_of_a_path_is_asked_of_no_crm() {
+    let shop = Shop::with_crms().await;
+    let ids = [
+        "../companies/9",
+        "..",
+        ".",
+        "%2e%2e",
+        "1?x=y",
+        "1#x",
+        "1/2",
+        "5/../../owners",
+        "1%2f2",
+        "1 2",
+        "1\\2",
+        "१",
+        "",
+    ];
+    let events = ids.iter().enumerate().map(|(n, id)| {
+        let mut event = hubspot_event(1, 0);
+        (event["eventId"], event["objectId"]) = (n.into(), (*id).into());
+        event
+    });
+    hubspot(&shop, &events.collect()).await;
+    until_all_is_done(&shop).await;
+    let codes: Vec<_> = shop.parked().into_iter().map(|parked| parked["code"].clone()).collect();
+    assert_eq!(
+        (codes.len(), shop.world.sim.record_reads().len(), shop.bookings().len()),
+        (ids.len(), 0, 0),
+        "{codes:?}"
+    );
+    let unusable = codes.iter().filter(|code| **code == "record_id_unusable").count();
+    assert!(unusable >= ids.len() - 1, "all but the empty one: {codes:?}");
+}
+
 #[tokio::test(start_paused = true)]
 async fn a_crm_that_does_not_answer_loses_no_trigger() {
     let faults = [

@@ -2,7 +2,7 @@
 
 use super::{
     Unusable,
-    back::Token,
+    back::{Token, is_plain},
     fields::{Fields, text},
 };
 use crate::model::{
@@ -30,6 +30,10 @@ pub enum Next {
 
 /// Never by an address that the trigger names: a CRM's key goes to that CRM only. `token` where the CRM has a log-in.
 pub fn next(connector: Connector, thin: &Thin, seller: &Seller, token: Option<&Token>, answers: &[Value]) -> Next {
+    // What a CRM sent is nobody's path.
+    if ![&thin.object, &thin.id].into_iter().all(|part| is_plain(part)) {
+        return Next::Cannot("record_id_unusable");
+    }
     let crm = &seller.crm;
     match connector {
         Connector::HubSpot => crm.hubspot.as_ref().map_or(Next::Cannot(NOT_SET_UP), |c| hubspot(c, thin, answers)),
@@ -88,7 +92,7 @@ fn hubspot(config: &HubSpot, thin: &Thin, answers: &[Value]) -> Next {
         ("contacts", [contact, ..]) => Next::Have(contact["properties"].clone()),
         ("deals", []) => ask("deals", &thin.id, "&associations=contacts"),
         ("deals", [deal]) => match text(&deal["associations"]["contacts"]["results"][0]["id"]) {
-            Some(contact) if is_id(&contact) => ask("contacts", &contact, ""),
+            Some(contact) if is_plain(&contact) => ask("contacts", &contact, ""),
             Some(_) | None => Next::Cannot(NOBODY),
         },
         ("deals", [deal, contact, ..]) => {
@@ -118,7 +122,7 @@ fn zoho(config: &Zoho, thin: &Thin, token: Option<&Token>, answers: &[Value]) ->
     match (thin.object.as_str(), answers) {
         (module, []) => ask(module, &thin.id),
         ("Deals", [deal]) => match text(&deal["data"][0]["Contact_Name"]["id"]) {
-            Some(contact) if is_id(&contact) => ask("Contacts", &contact),
+            Some(contact) if is_plain(&contact) => ask("Contacts", &contact),
             Some(_) | None => Next::Cannot(NOBODY),
         },
         ("Deals", [deal, contact, ..]) => {
@@ -147,7 +151,7 @@ fn pipedrive(config: &Pipedrive, thin: &Thin, answers: &[Value]) -> Next {
         // One that had no person when it was told of.
         ("deals", []) => ask("deals", &thin.id),
         ("deals", [deal]) => match text(&deal["data"]["person_id"]) {
-            Some(person) if is_id(&person) => ask("persons", &person),
+            Some(person) if is_plain(&person) => ask("persons", &person),
             Some(_) | None => Next::Cannot("deal_without_person"),
         },
         ("deals", [deal, person, ..]) => with(person, &json!({"deal": deal["data"]})),
@@ -158,11 +162,6 @@ fn pipedrive(config: &Pipedrive, thin: &Thin, answers: &[Value]) -> Next {
 
 fn base<'c>(configured: Option<&'c String>, default: &'c str) -> &'c str {
     configured.map_or(default, |base| base.trim_end_matches('/'))
-}
-
-/// It becomes a piece of a path.
-fn is_id(text: &str) -> bool {
-    (1..=64).contains(&text.len()) && text.bytes().all(|b| b.is_ascii_alphanumeric())
 }
 
 fn get(url: &str, name: &str, credential: &str) -> Next {
