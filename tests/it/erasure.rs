@@ -156,6 +156,28 @@ async fn kill_at_any_await_leaves_nothing_of_the_person() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn bookings_and_triggers_do_not_wait_for_the_events_that_anybody_can_write() {
+    let shop = Shop::with(sellers(|_| {})).await;
+    flood(&shop, 300).await;
+    let lead = json!({"lead": {"name": NAME, "mobile": NUMBER, "email": EMAIL}});
+    assert_eq!(shop.book("k1", None, &lead).await.status, 202);
+    // No event can be erased.
+    shop.world.db.set_fault(Some(Arc::new(|operation: &str, body: &Value| {
+        let event = operation == "TransactWriteItems" && body.to_string().contains("acme#");
+        let erases = event && body.to_string().contains("erased_at");
+        if erases { DbFault::Unreachable } else { DbFault::None }
+    })));
+    let first = forget(&shop, &json!({"phone": NUMBER})).await;
+    assert_eq!((first.status.as_u16(), &first.body["bookings"]), (202, &json!(1)), "{first:?}");
+    assert_eq!(first.body["events"], 0, "the fault was met");
+    assert_eq!(shop.bookings(), Vec::<Value>::new());
+    shop.world.db.set_fault(None);
+    shop.advance(31);
+    shop.tick("booking-worker").await;
+    assert_eq!(traces(&shop), [""; 0]);
+}
+
+#[tokio::test(start_paused = true)]
 async fn row_that_cannot_be_erased_keeps_no_other_from_it() {
     let shop = Shop::with(sellers(|_| {})).await;
     flood(&shop, 30).await;
