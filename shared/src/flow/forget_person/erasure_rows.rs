@@ -14,34 +14,6 @@ const MOST_CALLS: usize = 100;
 const MOST_RECORDS: usize = 100;
 
 impl Work<'_> {
-    /// Notes which records of a CRM the person's bookings came from: a parked trigger may name the record alone.
-    pub(super) async fn note_records(&mut self) -> Result<Whole, Error> {
-        let before = self.erasure.records.len();
-        for person in self.erasure.persons.clone() {
-            let mut after = None;
-            loop {
-                let page = self.desk.bookings.of_person(self.desk.id, &person, after).await?;
-                for (_, booking) in self.look_at(page.bookings).await? {
-                    let Some(booking) = booking.filter(|booking| booking.created_at <= self.erasure.asked_at) else {
-                        continue;
-                    };
-                    if let Some(origin) = &booking.origin {
-                        self.note_record(&booking.connector, origin);
-                    }
-                    // Those of the triggers that joined it.
-                    for joined in self.desk.bookings.write_backs(self.desk.id, &booking.id).await?.readable {
-                        self.note_record(&joined.connector, &joined.origin);
-                    }
-                }
-                after = page.next;
-                if after.is_none() {
-                    break;
-                }
-            }
-        }
-        if self.erasure.records.len() == before { Ok(!self.is_late()) } else { self.checkpoint().await }
-    }
-
     fn note_record(&mut self, connector: &str, origin: &Origin) {
         if self.erasure.records.len() < MOST_RECORDS {
             let record = self.hashes_of(connector, origin).into_iter().next();
@@ -154,8 +126,8 @@ impl Work<'_> {
         stream::iter(ids).map(look).buffer_unordered(AT_ONCE).try_collect().await
     }
 
-    /// Which calls Popin still has, and by what else the person is known, is known from the bookings alone: it is written
-    /// down before they go.
+    /// Which calls Popin still has, by what else the person is known, and which records of a CRM are theirs, is known from the
+    /// bookings alone: it is written down before they go.
     async fn erase_bookings(&mut self, ids: Vec<BookingId>) -> Result<Whole, Error> {
         let desk = self.desk;
         let (now, asked_at) = (desk.clock.now(), self.erasure.asked_at);
@@ -167,6 +139,13 @@ impl Work<'_> {
                     continue;
                 }
                 self.put_tombstones(booking.lead.people(), false).await?;
+                if let Some(origin) = &booking.origin {
+                    self.note_record(&booking.connector, origin);
+                }
+                // Those of the triggers that joined it.
+                for joined in desk.bookings.write_backs(desk.id, &id).await?.readable {
+                    self.note_record(&joined.connector, &joined.origin);
+                }
                 self.erasure.still_at_popin.extend(at_popin(&booking.state).filter(|start| *start >= now));
             }
             // One that cannot be read is erased all the same.

@@ -1,4 +1,4 @@
-//! One run over an erasure: tombstones for what arrives late, parked triggers, bookings, then events by their index and by
+//! One run over an erasure: tombstones for what arrives late, bookings, parked triggers, then events by their index and by
 //! where they lead. Each step may be repeated; whatever leads further is written down before it is erased, so a run may end
 //! anywhere.
 
@@ -68,9 +68,9 @@ impl<'a> Work<'a> {
                 self.desk.events.restore_tombstones(self.desk.id, erasure).await?;
             }
         }
-        // Events last: anybody can have written any number of them with this person's number.
-        let whole =
-            self.note_records().await? && self.parked().await? && self.bookings().await? && self.events().await?;
+        // Bookings tell whose records parked triggers may name. Events last: anybody can have written any number of them with
+        // this person's number.
+        let whole = self.bookings().await? && self.parked().await? && self.events().await?;
         match self.failures.pop() {
             Some(error) => Err(error),
             None => Ok(whole),
