@@ -1,5 +1,8 @@
 //! What a document with a fault still says: which callers' credentials of the last good one it has no more.
 
+#[cfg(test)]
+mod tests;
+
 use super::{Secret, Seller, Sellers};
 use crate::model::ids::SellerId;
 use serde_json::Value;
