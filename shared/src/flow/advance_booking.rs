@@ -1,10 +1,12 @@
 //! Takes a booking as far as it can go: one lease, one step after the other, each written before the next.
 
 mod queue;
+mod refusal;
 mod writing;
 
 use self::{
     queue::{Later, Turn},
+    refusal::not_refused,
     writing::Wrote,
 };
 use super::Desk;
@@ -12,9 +14,8 @@ use crate::{
     model::{
         backoff::Backoff,
         booking::{Booking, Lease, Step},
-        diary::{Diary, Phantom, Slot},
+        diary::Slot,
         ids::BookingId,
-        offer::Offered,
         phone::Phone,
         state::{Held, Outcome, State, Told},
     },
@@ -270,58 +271,6 @@ impl<'a> Worker<'a> {
         }
     }
 
-    /// Popin refused a slot that it had offered: the booking takes another or ends.
-    async fn refused(&mut self, booking: Booking) -> Result<Done, store::Error> {
-        self.refused += 1;
-        if let Some(held) = booking.state.held() {
-            // The refusal itself matters more than the note of it.
-            let now = self.desk.clock.now();
-            if let Err(error) = self.note_refusal(&booking, held.slot.start, now).await {
-                tracing::warn!(booking.id = %booking.id, error = %error, "phantom.not_noted");
-            }
-        }
-        self.let_go(booking, Outcome::SlotRefused).await
-    }
-
-    /// The slot leaves the diary at once. A person who was refused another one just before is what Popin refuses, and not
-    /// the slots: both are shown to the others again.
-    async fn note_refusal(&self, booking: &Booking, start: Timestamp, now: Timestamp) -> Result<(), store::Error> {
-        let Desk { slots, id, .. } = self.desk;
-        let diary = slots.read(id, now, Read::Consistent).await?;
-        let mut refused_before = !booking.refused_slots.is_empty();
-        for earlier in diary.refusals(&booking.person, start, now) {
-            refused_before = true;
-            if earlier.hidden {
-                slots.put_phantom(id, &Phantom { hidden: false, ..earlier.clone() }).await?;
-            }
-        }
-        let phantom = Phantom { start, at: now, person: Some(booking.person.clone()), hidden: !refused_before };
-        // What another person was refused stays as it was noted.
-        let of_others = diary.phantoms.iter().any(|other| other.start == start && other.person != phantom.person);
-        if phantom.hidden || !of_others {
-            slots.put_phantom(id, &phantom).await?;
-        }
-        Ok(())
-    }
-
-    /// The held slot is no more: another one, or the end for a caller who wanted no other.
-    async fn let_go(&mut self, booking: Booking, why: Outcome) -> Result<Done, store::Error> {
-        if !booking.call.insists() {
-            return self.commit(booking, why).await;
-        }
-        let (rules, now) = (&self.desk.seller.slots, self.desk.clock.now());
-        // Alternatives are a courtesy: a diary that cannot be read offers none.
-        let diary: Diary = self.desk.slots.read(self.desk.id, now, Read::Consistent).await.unwrap_or_default();
-        let gone = booking.state.held().map(|held| held.slot.start);
-        let mut free = diary
-            .usable(rules, now)
-            .map(|snapshot| not_refused(diary.free(snapshot, rules, now), &booking))
-            .unwrap_or_default();
-        free.retain(|slot| Some(slot.start) != gone);
-        let alternatives = booking.call.alternatives(&free);
-        self.commit(booking, Outcome::SlotGone(alternatives)).await
-    }
-
     /// Nothing was done: the booking waits and is tried again.
     async fn fail(&self, mut booking: Booking, failure: &Failure) -> Result<Done, store::Error> {
         let now = self.desk.clock.now();
@@ -348,10 +297,6 @@ impl<'a> Worker<'a> {
 /// No call may outlast the lease that it is made under.
 fn lease_left(booking: &Booking, now: Timestamp) -> SignedDuration {
     booking.lease.as_ref().map_or(SignedDuration::ZERO, |lease| lease.until.duration_since(now))
-}
-
-fn not_refused<'s>(free: impl Iterator<Item = Offered<'s>>, booking: &Booking) -> Vec<Offered<'s>> {
-    free.filter(|slot| !booking.refused_slots.contains(&slot.start)).collect()
 }
 
 /// What Popin's echo says, where it is not what we asked for. What it leaves out or what cannot be read says nothing.
