@@ -1,5 +1,6 @@
 //! The booking worker: new bookings and Popin's witness by stream, whatever was left behind by a sweep, and ends told.
 
+mod bookings;
 pub mod config;
 mod erasures;
 mod sweep;
@@ -7,11 +8,11 @@ mod telling;
 mod triggers;
 
 use aws_lambda_events::event::dynamodb::{Event, EventRecord};
+use bookings::advance;
 use config::Config;
 use frontdesk::{
     edge::{
         aws::{self, SdkConfig},
-        booking_view,
         clock::{SystemClock, deadline},
         http::HttpClients,
         sellers::Source,
@@ -21,11 +22,10 @@ use frontdesk::{
     flow::{
         Clock, Desk, Random,
         access::Tokens,
-        advance_booking::{Advanced, Patience, advance_booking},
+        advance_booking::Patience,
         witness::{Witnessed, witness},
     },
     model::{
-        booking::Booking,
         ids::{BookingId, SellerId},
         seller::{Seller, Sellers},
         trust::Trust,
@@ -40,7 +40,6 @@ use serde::Deserialize;
 use serde_dynamo::Item;
 use serde_json::{Value, json};
 use std::{collections::BTreeMap, sync::Arc};
-use sweep::finish;
 use tracing::{Instrument as _, Span};
 
 /// The function's name in logs, metrics and `User-Agent`.
@@ -296,57 +295,5 @@ async fn take_witness(
         Witnessed::Seen(_) | Witnessed::Before(_) => app.events.confirm(event).await.map(|_| None),
         Witnessed::Contradicted(booking) => Ok(Some((id.clone(), booking))),
         Witnessed::Nobody => Ok(None),
-    }
-}
-
-/// What became of a look at a booking.
-#[derive(Default)]
-struct Advance {
-    /// The booking is complete: its result may have to be delivered.
-    ended: Option<Ended>,
-    /// The booking has moved, or got a new due time.
-    worked: bool,
-}
-
-async fn advance(
-    app: &App,
-    sellers: &Sellers,
-    seller: &SellerId,
-    id: &BookingId,
-    patience: Patience,
-) -> Result<Advance, store::Error> {
-    let advanced = try_advance(app, sellers, seller, id, patience).await;
-    advanced.inspect_err(|error| tracing::error!(error = %error, "booking.not_advanced"))
-}
-
-async fn try_advance(
-    app: &App,
-    sellers: &Sellers,
-    seller: &SellerId,
-    id: &BookingId,
-    patience: Patience,
-) -> Result<Advance, store::Error> {
-    let now = app.clock.now();
-    let key = keys::booking(seller, id);
-    let Some((seller_id, seller)) = sellers.get(seller.as_str()) else {
-        // A seller who left the document: the booking stays, and is looked at again should they return.
-        tracing::warn!(seller = %seller, booking.id = %id, "booking.of_unknown_seller");
-        app.bookings.reschedule(&key, now, now + PUT_OFF).await?;
-        return Ok(Advance { ended: None, worked: true });
-    };
-    let desk = app.desk(seller_id, seller);
-    let rests = |booking: &Booking| booking.state.at_rest().then(|| (seller_id.clone(), id.clone()));
-    match Box::pin(advance_booking(&desk, id, patience)).await? {
-        Advanced::Worked { booking, run } => {
-            booking_view::tell(&booking, run, FUNCTION, app.clock.now());
-            Ok(Advance { ended: rests(&booking), worked: true })
-        }
-        // Its caller waited, and has carried it to its end.
-        Advanced::NotDue(booking) => Ok(Advance { ended: rests(&booking), worked: false }),
-        Advanced::Held | Advanced::Missing => Ok(Advance::default()),
-        Advanced::Unreadable(what) => {
-            finish(app, &key, Some(seller_id), &what).await?;
-            Ok(Advance { ended: None, worked: true })
-        }
     }
 }

@@ -1,6 +1,6 @@
 //! The sweep: whatever is due, of every seller, so that nothing of one stands before another's.
 
-use crate::{App, Ended, FUNCTION, advance, erasures, late, most_at_once, side_by_side, telling, triggers};
+use crate::{App, Ended, FUNCTION, bookings::advance, erasures, late, most_at_once, side_by_side, telling, triggers};
 use frontdesk::{
     edge::telemetry::{By, Metrics, booking_span},
     flow::advance_booking::Patience,
