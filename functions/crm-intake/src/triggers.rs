@@ -20,7 +20,7 @@ use frontdesk::{
     flow::{
         Desk,
         advance_booking::Patience,
-        request_booking::{RequestError, Taken, Trigger, take_trigger},
+        request_booking::{Delivery, RequestError, Taken, Trigger, take_trigger},
     },
     model::{
         canonical::canonical_value, connector::Connector, extent, hash, ids::SellerId, instant, seller::Seller,
@@ -117,7 +117,9 @@ pub(crate) async fn store(
 ) -> Response<Body> {
     let desk = &app.desk(seller.0, seller.1);
     let took = stream::iter(batch.told)
-        .map(|told| async move { take_one(app, desk, connector, ((trust, None), told), wait).await })
+        .map(
+            |told| async move { take_one(app, desk, connector, (Delivery { trust, sent_at: None }, told), wait).await },
+        )
         .buffered(AT_ONCE)
         .collect::<Vec<_>>()
         .await;
@@ -144,12 +146,12 @@ async fn take_one(
     app: &App,
     desk: &Desk<'_>,
     connector: Connector,
-    (proof, told): ((Trust, Option<Timestamp>), Told),
+    (delivery, told): (Delivery, Told),
     wait: Option<Patience>,
 ) -> Result<(Became, Outcome), RequestError> {
     // By these the worker's lines name what became of it.
     let (mut booking, mut trigger) = (None, None);
-    let (became, counted, outcome) = match Box::pin(take_trigger(desk, connector, proof, told, wait)).await? {
+    let (became, counted, outcome) = match Box::pin(take_trigger(desk, connector, delivery, told, wait)).await? {
         Taken::Booked(requested) => {
             if let Some(run) = requested.run {
                 booking_view::tell(&requested.booking, run, crate::FUNCTION, app.clock.now());
@@ -230,7 +232,7 @@ pub(crate) async fn event(app: &App, request: &Request) -> Result<Response<Body>
         }
         // A dead letter may be sent again days later, as it was.
         let sent_at = event["time"].as_str().and_then(instant::rfc3339);
-        let told = ((Trust::Bearer, sent_at), told);
+        let told = (Delivery { trust: Trust::Bearer, sent_at }, told);
         let took = [Box::pin(take_one(app, desk, Connector::Salesforce, told, None)).await];
         count(app, id, &took);
         let [took] = took;

@@ -5,7 +5,7 @@ mod limits;
 mod reading;
 mod triggers;
 
-pub use self::triggers::{Taken, booked_since, run_parked, take_trigger};
+pub use self::triggers::{Delivery, Taken, booked_since, run_parked, take_trigger};
 
 use self::forgotten_person::lift_tombstones;
 use super::{

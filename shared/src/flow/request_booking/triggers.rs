@@ -75,14 +75,23 @@ const STREAM_FIRST: SignedDuration = SignedDuration::from_secs(45);
 /// A CRM that has not answered for so long is not asked again.
 const GIVE_UP: SignedDuration = SignedDuration::from_hours(24);
 
-/// Durable when it returns. Never waits for the CRM. `sent_at` is set for what may have waited elsewhere, as a dead letter has.
+/// How a trigger came to us.
+#[derive(Clone, Copy, Debug)]
+pub struct Delivery {
+    pub trust: Trust,
+    /// Set for what may have waited since, as a dead letter or a trigger that waits for its CRM.
+    pub sent_at: Option<Timestamp>,
+}
+
+/// Durable when it returns. Never waits for the CRM.
 pub async fn take_trigger(
     desk: &Desk<'_>,
     connector: Connector,
-    (trust, sent_at): (Trust, Option<Timestamp>),
+    delivery: Delivery,
     told: Told,
     wait: Option<Patience>,
 ) -> Result<Taken, RequestError> {
+    let Delivery { trust, sent_at } = delivery;
     Action::Book.require(trust)?;
     let now = desk.clock.now();
     let told = limits::short(told);
@@ -93,7 +102,7 @@ pub async fn take_trigger(
                 Some(known) => Judged::Became(known),
                 None => Judged::Unusable(vec![late]),
             },
-            None => book(desk, connector, (trust, sent_at), &told, record.expose(), wait).await?,
+            None => book(desk, connector, delivery, &told, record.expose(), wait).await?,
         };
         match judged {
             Judged::Became(taken) => return Ok(taken),
@@ -166,11 +175,11 @@ pub async fn run_parked(desk: &Desk<'_>, tokens: &Tokens, mut parked: Parked) ->
         },
         About::Ignored(_) => return Ok(Taken::left(parked)),
     };
-    let proof = (parked.trust, Some(parked.received_at));
+    let delivery = Delivery { trust: parked.trust, sent_at: Some(parked.received_at) };
     let judged = match read {
         Ok(record) => match doubt(desk, &parked, &record) {
             Some(doubt) => Judged::Unusable(vec![doubt]),
-            None => book(desk, parked.connector, proof, &parked.told, &record, None).await?,
+            None => book(desk, parked.connector, delivery, &parked.told, &record, None).await?,
         },
         Err(Unread::Later(asked)) => return put_off(desk, parked, asked).await,
         Err(Unread::Credentials) => {
@@ -235,7 +244,7 @@ enum Judged {
 async fn book(
     desk: &Desk<'_>,
     connector: Connector,
-    (trust, waited_since): (Trust, Option<Timestamp>),
+    Delivery { trust, sent_at }: Delivery,
     told: &Told,
     record: &Value,
     wait: Option<Patience>,
@@ -253,7 +262,7 @@ async fn book(
         About::Thin(_) | About::Unusable { .. } | About::Ignored(_) => Replay::Bounded,
     };
     let replayable = replay != Replay::Bounded;
-    if let (Some(since), Ok((lead, _))) = (waited_since, &wanted)
+    if let (Some(since), Ok((lead, _))) = (sent_at, &wanted)
         && is_forgotten(desk, &lead.people().collect::<Vec<_>>(), since).await?
     {
         return Ok(Judged::Became(Taken::Erased));
